@@ -1,0 +1,95 @@
+"""Builds the zip that Blender installs: ``dist/understudy-VERSION.zip``.
+
+Copies what belongs into it to a fresh folder with fixed times, so that the same sources give the same
+bytes, then lets Blender's own packager (which comes inside the bpy wheel) build and validate it.
+
+Run as ``make extension``, or ``python tools/build_extension.py [--output-dir DIR]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The performer and the add-on; training, tests, tools and documents stay in the repository.
+WANTED_FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md")
+WANTED_FOLDERS = ("addon", "backend", "packs")
+UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "*.tmp")
+
+# Zip files know no time before 1980; 2020-01-01 00:00 UTC serves as "no particular time".
+FIXED_TIME = 1_577_836_800
+
+
+def packager() -> Path:
+    """Blender's extension tool inside the installed bpy wheel (found without importing bpy)."""
+    spec = importlib.util.find_spec("bpy")
+    if spec is None or spec.origin is None:
+        sys.exit("build_extension: Blender as a module is not installed here; run 'make setup'")
+    found = sorted(Path(spec.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    if not found:
+        sys.exit("build_extension: this bpy carries no extension tool (bl_pkg)")
+    return found[-1]
+
+
+def run_packager(*arguments: str | Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(packager()), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TZ": "UTC"},
+    )
+    if done.returncode != 0:
+        sys.exit(f"build_extension: {' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
+
+
+def stage(folder: Path) -> None:
+    """Fill ``folder`` with exactly what the zip shall hold."""
+    for name in WANTED_FILES:
+        shutil.copy(ROOT / name, folder / name)
+    for name in WANTED_FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=UNWANTED)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (FIXED_TIME, FIXED_TIME))
+
+
+def build(output_dir: Path) -> Path:
+    """Build and validate the zip; its path."""
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    target = output_dir / f"{manifest['id']}-{manifest['version']}.zip"
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="understudy-extension-") as temporary:
+        source = Path(temporary) / "source"
+        source.mkdir()
+        stage(source)
+        built = Path(temporary) / target.name
+        run_packager("validate", source)
+        run_packager("build", "--source-dir", source, "--output-filepath", built)
+        run_packager("validate", built)
+        part = target.with_suffix(".part")
+        shutil.copy(built, part)
+        os.replace(part, target)
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output-dir", type=Path, default=ROOT / "dist")
+    path = build(parser.parse_args().output_dir)
+    with zipfile.ZipFile(path) as archive:
+        count = len(archive.namelist())
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB, {count} files)")
+
+
+if __name__ == "__main__":
+    main()
