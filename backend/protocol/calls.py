@@ -1,0 +1,83 @@
+"""What passes between a parent and its backend process, as seen by the parent: calls, events, errors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import BadInput, Cancelled, JobFailed, UnderstudyError
+from .framing import ProtocolError
+
+RESTART = "Restart the backend."
+
+
+class BackendError(UnderstudyError):
+    """The backend process itself failed; a restart is needed.
+
+    ``code`` is one of ``backend_missing`` (could not be started), ``backend_died``, ``backend_hung``,
+    ``backend_garbage`` (nonsense on its stdout) and ``version_mismatch``.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = RESTART) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+@dataclass(eq=False)
+class Request:
+    """One call on its way.
+
+    Attributes:
+        state: ``running``, then ``done``, ``failed`` or ``cancelled`` for good.
+        progress: the last progress notification (``stage``, ``step``, ``total``, ``seconds_left``).
+    """
+
+    id: int
+    method: str
+    on_progress: Callable[[dict[str, Any]], None] | None = None
+    state: str = "running"
+    progress: dict[str, Any] = field(default_factory=dict)
+    result: Any = None
+    error: UnderstudyError | None = None
+    sent_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What :meth:`Client.poll` found.
+
+    ``kind``: ``ready`` (the backend answered; ``data`` is its description), ``progress``, ``result``,
+    ``error``, ``cancelled`` (these four belong to ``request``) or ``stopped`` (the process is gone).
+    """
+
+    kind: str
+    request: Request | None = None
+    data: Any = None
+    error: UnderstudyError | None = None
+
+
+def error_of(message: dict[str, Any]) -> UnderstudyError | None:
+    """The typed error in a response, or None where it carries a result."""
+    raw = message.get("error")
+    if raw is None:
+        return None
+    raw = raw if isinstance(raw, dict) else {}
+    data = raw.get("data") if isinstance(raw.get("data"), dict) else {}
+    code = str(data.get("code", "job_failed"))
+    kind = {"bad_input": BadInput, "cancelled": Cancelled}.get(code, JobFailed)
+    text = str(data.get("message") or raw.get("message") or "The backend reports an unknown error.")
+    error = kind(text, hint=str(data.get("hint", "")), field=str(data.get("field", "")))
+    error.code = code
+    return error
+
+
+def clips_of(result: Any) -> list[bytes]:
+    """The ``.npz`` bytes of every clip in the result of ``generate``."""
+    try:
+        return [base64.b64decode(clip["npz"], validate=True) for clip in result["clips"]]
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise ProtocolError("The backend's answer holds no readable clip.") from error
