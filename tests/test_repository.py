@@ -25,9 +25,8 @@ def load_toml(name: str) -> dict:
 
 
 def python_files() -> list[Path]:
-    return [ROOT / "__init__.py"] + sorted(
-        path for folder in PACKAGE_FOLDERS for path in (ROOT / folder).rglob("*.py")
-    )
+    ours = (path for folder in PACKAGE_FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    return [ROOT / "__init__.py", *sorted(ours)]
 
 
 def packaged_files() -> list[Path]:
