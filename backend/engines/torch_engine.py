@@ -1,0 +1,142 @@
+"""The torch engine: the training modules themselves, on CUDA, MPS or the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..errors import BadInput
+from ..models.diffusion import Denoiser
+from ..models.language import MotionLanguageModel
+from ..models.tokenizer import PartTokenizer
+from ..pack_config import PackConfig
+from ..text import TextEmbedding, TextEncoder
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        BadInput: the named device is not there.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available.get(name, False):
+        raise BadInput(f"This machine has no {name} device.", hint="Choose the device 'auto' or 'cpu'.", field="device")
+    return torch.device(name)
+
+
+def _load(module: torch.nn.Module, path: Path, device: torch.device) -> None:
+    state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+    module.load_state_dict(state)
+    module.to(device).eval()
+
+
+class _Plan:
+    """A plan being written: the cache, and the mask of what may be attended to."""
+
+    def __init__(self, prefix: Tensor, mask: Tensor) -> None:
+        self.prefix: Tensor | None = prefix
+        self.mask = mask
+        self.cache: Any = None
+
+
+class TorchEngine:
+    name = "torch"
+
+    def __init__(self, folder: Path, config: PackConfig, device: str = "auto") -> None:
+        self._device = pick_device(device)
+        self.device = self._device.type
+        self._text = TextEncoder()
+        self._tokenizers: dict[str, PartTokenizer] = {}
+        for part, sizes in config.tokenizers.items():
+            tokenizer = PartTokenizer(sizes)
+            _load(tokenizer, folder / f"tokenizer_{part}.safetensors", self._device)
+            self._tokenizers[part] = tokenizer
+        self._language = MotionLanguageModel(config.language)
+        _load(self._language, folder / "language.safetensors", self._device)
+        self._denoiser = Denoiser(config.diffusion)
+        _load(self._denoiser, folder / "diffusion.safetensors", self._device)
+        self.alphas = self._denoiser.alphas.cpu().numpy().astype(np.float64)
+
+    def _send(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+    def encode_text(self, prompts: list[str]) -> TextEmbedding:
+        return self._text.encode(prompts)
+
+    @torch.inference_mode()
+    def plan_start(self, text: TextEmbedding, length: np.ndarray, task: np.ndarray) -> _Plan:
+        prefix = self._language.prefix(self._send(text.tokens), self._send(length), self._send(task))
+        words = torch.ones(len(prefix), prefix.shape[1] - text.mask.shape[1], dtype=torch.long, device=self._device)
+        return _Plan(prefix, torch.cat([self._send(text.mask).long(), words], dim=1))
+
+    @torch.inference_mode()
+    def plan_step(self, state: _Plan, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        inputs = self._language.embed(self._send(tokens)[:, None])
+        if state.prefix is not None:
+            inputs = torch.cat([state.prefix, inputs], dim=1)
+            state.prefix = None
+        one = torch.ones(len(inputs), 1, dtype=torch.long, device=self._device)
+        state.mask = torch.cat([state.mask, one], dim=1)
+        logits, state.cache = self._language(inputs, state.mask, state.cache, use_cache=True)
+        return {part: scores[:, -1].float().cpu().numpy() for part, scores in logits.items()}
+
+    @torch.inference_mode()
+    def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:
+        batch, length = next(iter(codes.values())).shape
+        columns = []
+        at = 0
+        for part, tokenizer in self._tokenizers.items():
+            width = tokenizer.config.latent
+            if part in codes:
+                vectors = tokenizer.embed(self._send(codes[part]))
+                columns.append((vectors - self._denoiser.mean[at : at + width]) / self._denoiser.std[at : at + width])
+            else:
+                columns.append(torch.zeros(batch, length, width, device=self._device))
+            at += width
+        return torch.cat(columns, dim=-1).cpu().numpy()
+
+    @torch.inference_mode()
+    def denoise(
+        self,
+        noisy: np.ndarray,
+        timestep: int,
+        *,
+        text: TextEmbedding,
+        with_text: np.ndarray,
+        plan: np.ndarray,
+        with_plan: np.ndarray,
+        known: np.ndarray,
+        known_mask: np.ndarray,
+    ) -> np.ndarray:
+        batch, length, _ = noisy.shape
+        clean = self._denoiser(
+            self._send(noisy.astype(np.float32)),
+            torch.full((batch,), timestep, device=self._device),
+            text=self._send(text.tokens),
+            text_mask=self._send(text.mask),
+            with_text=self._send(with_text),
+            plan=self._send(plan),
+            with_plan=self._send(with_plan),
+            known=self._send(known.astype(np.float32)),
+            known_mask=self._send(known_mask),
+            mask=torch.ones(batch, length, dtype=torch.bool, device=self._device),
+        )
+        return clean.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def decode(self, latents: np.ndarray) -> dict[str, np.ndarray]:
+        columns = self._denoiser.denormalize(self._send(latents.astype(np.float32)))
+        result, at = {}, 0
+        for part, tokenizer in self._tokenizers.items():
+            width = tokenizer.config.latent
+            result[part] = tokenizer.decode(columns[..., at : at + width]).float().cpu().numpy()
+            at += width
+        return result

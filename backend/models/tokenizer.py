@@ -1,0 +1,137 @@
+"""The motion tokenizer: a residual VQ-VAE for one body part.
+
+Architecture after SynTalker's and MoMask's RVQ-VAE (convolutions with dilated residual blocks, 4x
+down in time); the quantiser is vector-quantize-pytorch's ResidualVQ (EMA codebooks, dead codes
+reset, quantizer dropout).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+from vector_quantize_pytorch import ResidualVQ
+
+
+class TokenizerConfig(BaseModel):
+    """Sizes of one part's tokenizer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    features: int
+    width: int = 192
+    latent: int = 64
+    codes: int = 256
+    quantizers: int = 4
+    down: int = 2
+    depth: int = 2
+    dilation_growth: int = 3
+    dropout: float = 0.1
+    quantize_dropout: bool = True
+    decay: float = 0.99
+    reset_below: float = 1.0
+
+    @property
+    def stride(self) -> int:
+        """Frames per latent frame."""
+        return 2**self.down
+
+
+class Quantized(NamedTuple):
+    latents: Tensor  # (B, L, D)
+    codes: Tensor  # (B, L, Q)
+    loss: Tensor  # scalar commitment loss
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(width, width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def _stack(config: TokenizerConfig, *, reverse: bool) -> nn.Sequential:
+    dilations = [config.dilation_growth**i for i in range(config.depth)]
+    if reverse:
+        dilations.reverse()
+    return nn.Sequential(*(_Residual(config.width, d, config.dropout) for d in dilations))
+
+
+class PartTokenizer(nn.Module):
+    """Frames of one part's features <-> latent frames <-> residual codes.
+
+    Input and output features are in their own units: the normalisation is part of the module.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.zeros(config.features))
+        self.register_buffer("std", torch.ones(config.features))
+        width = config.width
+        encoder: list[nn.Module] = [nn.Conv1d(config.features, width, 3, padding=1)]
+        for _ in range(config.down):
+            encoder += [nn.Conv1d(width, width, 4, stride=2, padding=1), _stack(config, reverse=False)]
+        encoder += [nn.SiLU(), nn.Conv1d(width, config.latent, 3, padding=1)]
+        self.encoder = nn.Sequential(*encoder)
+        decoder: list[nn.Module] = [nn.Conv1d(config.latent, width, 3, padding=1)]
+        for _ in range(config.down):
+            decoder += [
+                _stack(config, reverse=True),
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                nn.Conv1d(width, width, 3, padding=1),
+            ]
+        decoder += [nn.SiLU(), nn.Conv1d(width, width, 3, padding=1), nn.SiLU(), nn.Conv1d(width, config.features, 1)]
+        self.decoder = nn.Sequential(*decoder)
+        self.quantizer = ResidualVQ(
+            dim=config.latent,
+            num_quantizers=config.quantizers,
+            codebook_size=config.codes,
+            decay=config.decay,
+            threshold_ema_dead_code=config.reset_below,
+            quantize_dropout=config.quantize_dropout,
+            quantize_dropout_cutoff_index=1,
+            kmeans_init=True,
+            kmeans_iters=10,
+            rotation_trick=False,
+        )
+
+    def normalize(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.std
+
+    def denormalize(self, features: Tensor) -> Tensor:
+        return features * self.std + self.mean
+
+    def encode(self, features: Tensor) -> Tensor:
+        """(B, T, F) -> latents before quantisation (B, T / stride, D); T a multiple of the stride."""
+        return self.encoder(self.normalize(features).transpose(1, 2)).transpose(1, 2)
+
+    def quantize(self, latents: Tensor) -> Quantized:
+        quantized, codes, losses = self.quantizer(latents)
+        return Quantized(quantized, codes, losses.sum())
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """First-level codes (B, L) -> their codebook vectors (B, L, D)."""
+        return self.first_codebook()[codes]
+
+    def first_codebook(self) -> Tensor:
+        """(codes, D): the coarse level, which the language model plans in."""
+        return self.quantizer.codebooks[0]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (B, L, D) -> features (B, L * stride, F)."""
+        return self.denormalize(self.decoder(latents.transpose(1, 2)).transpose(1, 2))

@@ -1,0 +1,60 @@
+"""``config.json`` of a pack: the sizes of its models and how they are sampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import BadInput
+from .models.diffusion import DiffusionConfig
+from .models.language import LanguageConfig
+from .models.tokenizer import TokenizerConfig
+
+
+class Sampling(BaseModel):
+    """Settings that a request may leave open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float = 0.9
+    top_p: float = 0.9
+    plan_guidance: float = 2.0
+    """Guidance of the language model's logits."""
+    guidance: float = 2.0
+    """Guidance of the diffusion model towards the prompt."""
+    steps: int = 8
+    overlap: int = 12
+    """Latent frames that neighbouring windows share."""
+
+
+class PackConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tokenizers: dict[str, TokenizerConfig]
+    """By part, in the order in which latents are concatenated."""
+    language: LanguageConfig
+    diffusion: DiffusionConfig
+    sampling: Sampling = Sampling()
+
+    @property
+    def stride(self) -> int:
+        """Frames per latent frame, the same for all parts."""
+        return next(iter(self.tokenizers.values())).stride
+
+
+def read_config(folder: Path) -> PackConfig:
+    """Read a pack's ``config.json``.
+
+    Raises:
+        BadInput: it is missing or wrong.
+    """
+    path = folder / "config.json"
+    try:
+        return PackConfig.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"The pack {folder.name} has no readable config.json.", field="pack") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"The pack {folder.name} has a wrong config.json at {where}: {first['msg']}.", field="pack") from error

@@ -1,0 +1,106 @@
+"""From a prompt to clips: text, plan, refinement, decoding, clean-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__
+from .engines.torch_engine import TorchEngine
+from .errors import Cancelled
+from .motion.cleanup import clean_up
+from .motion.clip import Clip
+from .motion.features import FPS, clip_from_features
+from .pack_config import read_config
+from .packs import Pack, find_pack
+from .planning import plan
+from .refining import Refiner
+
+if TYPE_CHECKING:
+    from .protocol.messages import GenerateParams
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, steps done, steps expected)."""
+
+
+class Pipeline:
+    """A pack's models, loaded and warm."""
+
+    def __init__(self, pack: Pack, device: str = "auto") -> None:
+        self.pack = pack
+        self.config = read_config(pack.path)
+        self.engine = TorchEngine(pack.path, self.config, device)
+
+    def generate(
+        self,
+        params: GenerateParams,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Clip]:
+        """Clips at 30 fps, one per sample; the same seed gives the same clips.
+
+        Raises:
+            Cancelled: ``cancelled()`` turned true; asked at every model step.
+        """
+
+        def report(stage: str) -> Callable[[int, int], None]:
+            def on_step(done: int, total: int) -> None:
+                if cancelled is not None and cancelled():
+                    raise Cancelled("The generation was cancelled.")
+                if progress is not None:
+                    progress(stage, done, total)
+
+            return on_step
+
+        config, sampling = self.config, self.config.sampling
+        rngs = [np.random.default_rng((params.seed, sample)) for sample in range(params.samples)]
+        report("text")(0, 1)
+        text = self.engine.encode_text([params.prompt] * params.samples)
+        frames = None if params.seconds is None else round(params.seconds * FPS)
+        length = None if frames is None else math.ceil(frames / config.stride)
+        codes = plan(self.engine, config.language, sampling, text, length, rngs, report("plan"))
+        refiner = Refiner(
+            self.engine,
+            self.engine.alphas,
+            config.diffusion.window,
+            sampling.overlap,
+            params.steps or sampling.steps,
+            sampling.guidance if params.guidance is None else params.guidance,
+        )
+        latents = refiner(text, self.engine.plan_vectors(codes), rngs, report("refine"))
+        report("decode")(0, 1)
+        features = self.engine.decode(latents)
+        clips = []
+        for sample in range(params.samples):
+            report("clean-up")(sample, params.samples)
+            clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
+            if params.cleanup:
+                clip = clean_up(clip)
+            clips.append(clip.replace(meta=self._meta(params, sample)))
+        report("clean-up")(params.samples, params.samples)
+        return clips
+
+    def _meta(self, params: GenerateParams, sample: int) -> dict[str, Any]:
+        return {
+            "prompt": params.prompt,
+            "seed": params.seed,
+            "sample": sample,
+            "pack": self.pack.name,
+            "pack_version": self.pack.version,
+            "licence": self.pack.licence,
+            "source": "generated",
+            "engine": self.engine.name,
+            "version": __version__,
+        }
+
+
+def load_pipeline(pack: str, device: str = "auto") -> Pipeline:
+    """Find a pack by name or folder and load it.
+
+    Raises:
+        BadInput: there is no such pack, it is damaged, or the device is not there.
+    """
+    return Pipeline(find_pack(pack), device)

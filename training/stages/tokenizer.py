@@ -1,0 +1,123 @@
+"""Stage 1: the tokenizer of one body part (seed: SynTalker's RVQ-VAE stage)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...backend.errors import BadInput
+from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
+from ...backend.motion.features import FIELDS, FPS, SIZES
+from ...backend.motion.skeleton import PARTS
+from ..dataset import Corpus, load_corpus, statistics, window
+from .common import StageConfig, pick_device, train
+from .geometry import chain_positions, integrate_root
+
+
+class TokenizerStage(StageConfig):
+    """Keys of ``stage tokenizer``."""
+
+    part: str
+    window: int = 64
+    model: dict[str, Any] = {}
+    loss_velocity: float = 0.5
+    loss_commit: float = 0.02
+    loss_joints: float = 4.0
+    """Weight of the joint positions that the decoded rotations lead to (metres)."""
+    loss_root: float = 1.0
+    """Weight of the path that the decoded velocities lead to (metres)."""
+    bypass: float = 0.25
+    """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
+
+
+def _joint_error(part: str, decoded: Tensor, target: Tensor) -> Tensor:
+    rotations = FIELDS[part]["rotations"].slice
+    ours = chain_positions(decoded[..., rotations], PARTS[part])
+    theirs = chain_positions(target[..., rotations], PARTS[part])
+    return (ours - theirs).norm(dim=-1)
+
+
+def run(config: TokenizerStage) -> dict[str, float]:
+    part = config.part
+    if part not in PARTS:
+        raise BadInput(f"There is no part {part}; the parts are {', '.join(PARTS)}.", field="part")
+    corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+    training = [m for m in corpus.split("train").motions if m.known[part]]
+    validation = [m for m in corpus.split("val").motions if m.known[part] and not m.mirrored] or training
+    if not training:
+        raise BadInput(f"No motion of the store {config.store} contains the part {part}.", field="part")
+    device = pick_device(config.device)
+    torch.manual_seed(config.seed)
+    model_config = TokenizerConfig(features=SIZES[part], **config.model)
+    model = PartTokenizer(model_config).to(device)
+    mean, std = statistics(training, part)
+    model.mean.copy_(torch.from_numpy(mean))
+    model.std.copy_(torch.from_numpy(std))
+    lengths = np.array([len(m) for m in training], float)
+
+    def draw(rng: np.random.Generator) -> Tensor:
+        chosen = rng.choice(len(training), config.batch_size, p=lengths / lengths.sum())
+        rows = []
+        for i in chosen:
+            last = max(len(training[i]) - config.window, 0)
+            rows.append(window(training[i].features[part], int(rng.integers(last + 1)), config.window))
+        return torch.from_numpy(np.stack(rows)).to(device)
+
+    def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        target = draw(rng)
+        latents = model.encode(target)
+        quantized = model.quantize(latents)
+        skip = torch.rand(len(target), 1, 1, device=device) < config.bypass
+        decoded = model.decode(torch.where(skip, latents, quantized.latents)).float()
+        ours, theirs = model.normalize(decoded), model.normalize(target)
+        features = F.smooth_l1_loss(ours, theirs)
+        velocity = F.smooth_l1_loss(ours.diff(dim=1), theirs.diff(dim=1))
+        joints = _joint_error(part, decoded, target).mean()
+        total = features + config.loss_velocity * velocity + config.loss_commit * quantized.loss
+        total = total + config.loss_joints * joints
+        if part == "lower_trans":
+            path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1).mean()
+            total = total + config.loss_root * path
+        return total, {"features": features.item(), "joints_mm": joints.item() * 1000}
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        return reconstruction(model, validation_corpus, part)
+
+    validation_corpus = Corpus(validation, [])
+    return train(
+        config, model, loss, evaluate, name=f"tokenizer {part}", description=model_config.model_dump()
+    )
+
+
+@torch.no_grad()
+def reconstruction(model: PartTokenizer, corpus: Corpus, part: str) -> dict[str, float]:
+    """Errors of whole motions through the tokenizer: joints in mm, features, codes used, root drift."""
+    device = model.mean.device
+    joints, features, codes, drift = [], [], [], []
+    for motion in corpus.motions:
+        frames = len(motion) // model.config.stride * model.config.stride
+        if not motion.known[part] or frames < 16:
+            continue
+        target = torch.from_numpy(motion.features[part][:frames]).to(device)[None]
+        quantized = model.quantize(model.encode(target))
+        decoded = model.decode(quantized.latents)
+        joints.append(_joint_error(part, decoded, target).flatten())
+        features.append((model.normalize(decoded) - model.normalize(target)).abs().mean())
+        codes.append(quantized.codes[..., 0].flatten())
+        if part == "lower_trans":
+            path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1)[0]
+            drift += [path[min(i + int(10 * FPS), frames - 1)] for i in range(0, 1)]
+    used = torch.cat(codes).bincount(minlength=model.config.codes).float()
+    share = used / used.sum()
+    result = {
+        "joints_mm": torch.cat(joints).mean().item() * 1000,
+        "features": torch.stack(features).mean().item(),
+        "perplexity": torch.exp(-(share * (share + 1e-9).log()).sum()).item(),
+    }
+    if drift:
+        result["root_drift_10s_cm"] = torch.stack(drift).mean().item() * 100
+    return result
