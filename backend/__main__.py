@@ -1,0 +1,10 @@
+"""``python -m understudy.backend serve``: the same commands as ``understudy``."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What this machine offers: engines and devices, found without importing anything slow.
+
+``import torch`` costs about a second, too much for the first answer of the backend. So torch's own
+version file is read, and the graphics driver is asked through its C library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import sys
+from pathlib import Path
+
+
+def engines() -> dict[str, str]:
+    """The engines that can run here, and their versions."""
+    version = installed_version("torch")
+    return {} if version is None else {"torch": version}
+
+
+def devices() -> list[str]:
+    """The devices that a request may name: ``cpu`` always, ``cuda`` and ``mps`` where they are."""
+    found = ["auto", "cpu"]
+    if installed_version("torch") is None:
+        return found
+    if _torch_has_cuda() and _cuda_device_count() > 0:
+        found.append("cuda")
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        found.append("mps")
+    return found
+
+
+def installed_version(name: str) -> str | None:
+    """The version of an installed distribution, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def has_module(name: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _torch_has_cuda() -> bool:
+    """Whether the installed torch was built for CUDA: its ``version.py`` says so in one line."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return False
+    try:
+        text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"^cuda\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def _cuda_device_count() -> int:
+    """Number of CUDA devices, from the driver itself; 0 where there is none."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        count = ctypes.c_int(0)
+        if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0:
+            return count.value
+    except (OSError, AttributeError):
+        pass
+    return 0
