@@ -14,6 +14,8 @@ import re
 import sys
 from pathlib import Path
 
+from .errors import BadInput, JobFailed
+
 
 def engines() -> dict[str, str]:
     """The engines that can run here, and their versions."""
@@ -31,6 +33,24 @@ def devices() -> list[str]:
     if sys.platform == "darwin" and platform.machine() == "arm64":
         found.append("mps")
     return found
+
+
+def require(device: str) -> None:
+    """Refuse a device that is not here, or any work where no engine is installed.
+
+    Raises:
+        BadInput: the device is not available.
+        JobFailed: torch is missing.
+    """
+    if not engines():
+        raise JobFailed(
+            "The torch engine is not installed.", hint="Install it with: pip install 'understudy[torch]'"
+        )
+    available = devices()
+    if device not in available:
+        raise BadInput(
+            f"The device {device!r} is not available here, use {' or '.join(available)}.", field="device"
+        )
 
 
 def installed_version(name: str) -> str | None:

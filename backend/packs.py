@@ -148,7 +148,9 @@ def find_pack(name_or_dir: str | Path) -> Pack:
         if wanted and Path(wanted).is_dir():
             raise BadInput(f"The folder {wanted} is not a pack: it has no pack.toml.", field="pack")
         known = f"Known packs: {', '.join(folders)}." if folders else "No pack is installed."
-        raise BadInput(f"There is no pack {wanted!r}. {known}", hint="Give a pack's name or folder.", field="pack")
+        raise BadInput(
+            f"There is no pack {wanted!r}. {known}", hint="Give a pack's name or folder.", field="pack"
+        )
     pack = read_pack(folder)
     pack.verify()
     return pack

@@ -111,7 +111,9 @@ class Server:
                 logger.warning("A notification was refused: %s", error.message)
         except Exception as error:  # a fault of ours must not take the warm process down
             logger.exception("A request could not be handled")
-            failure = JobFailed(f"The backend failed on this request: {error}", hint="The log has the details.")
+            failure = JobFailed(
+                f"The backend failed on this request: {error}", hint="The log has the details."
+            )
             self._send(framing.error_response(number, failure))
         else:
             if result is not None and wants_answer:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from . import machine
 from .errors import BadInput, Cancelled, JobFailed, UnderstudyError
 from .log import logger
 from .motion.clip import Clip
@@ -184,7 +185,9 @@ class Worker:
         except UnderstudyError as error:
             outcome = error
         except MemoryError:
-            outcome = JobFailed("There is not enough memory for this motion.", hint="Ask for fewer seconds or samples.")
+            outcome = JobFailed(
+                "There is not enough memory for this motion.", hint="Ask for fewer seconds or samples."
+            )
         except Exception as error:
             logger.exception("Request %s failed", job.number)
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -231,7 +234,9 @@ class Worker:
             for clip in clips
         ]
         taken = time.monotonic() - began
-        logger.info("Request %s: %d clips of %.1f s in %.2f s", job.number, len(clips), clips[0].seconds, taken)
+        logger.info(
+            "Request %s: %d clips of %.1f s in %.2f s", job.number, len(clips), clips[0].seconds, taken
+        )
         return GenerateResult(clips=messages, seconds_taken=round(taken, 3))
 
     def _pipeline(self, pack: str, device: str) -> Pipeline:
@@ -252,8 +257,9 @@ def _plain(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_shipped(pack: str, device: str) -> Pipeline:
-    """The real pipeline. A wrong pack is told before torch is imported."""
+    """The real pipeline. A wrong pack or device is told before torch is imported."""
     find_pack(pack)
+    machine.require(device)
     from .pipeline import load_pipeline
 
     return load_pipeline(pack, device)

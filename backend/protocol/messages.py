@@ -167,8 +167,10 @@ def _sentence(field: str, model: type[BaseModel], fault: Any) -> str:
     kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = _range(model, field)
-        return f"{name} must be between {low:g} and {high:g}, not {_short(value)}." if abs(high) < 1e5 else (
-            f"{name} must be between {low} and {high}, not {_short(value)}."
+        return (
+            f"{name} must be between {low:g} and {high:g}, not {_short(value)}."
+            if abs(high) < 1e5
+            else (f"{name} must be between {low} and {high}, not {_short(value)}.")
         )
     if kind == "finite_number":
         return f"{name} must be a finite number."

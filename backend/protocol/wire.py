@@ -194,7 +194,9 @@ class Client:
             if kind == "message":
                 events += self._message(data)
             elif kind == "garbage":
-                events += self._fail(BackendError("backend_garbage", f"The backend is confused: {data.message}"))
+                events += self._fail(
+                    BackendError("backend_garbage", f"The backend is confused: {data.message}")
+                )
             else:
                 events += self._fail(self._death())
         if self.state != "stopped" and (error := self._overdue()) is not None:
@@ -254,13 +256,15 @@ class Client:
         now = time.monotonic()
         if self.state == "starting" and now - self._hello.sent_at > self.start_timeout:
             return BackendError(
-                "backend_hung", f"The backend did not answer within {self.start_timeout:g} seconds of its start."
+                "backend_hung",
+                f"The backend did not answer within {self.start_timeout:g} seconds of its start.",
             )
         if self.state == "ready" and self._waiting:
             newest = max(r.sent_at for r in self._waiting.values())
             if now - max(newest, self._pipes.last_heard) > self.silence_timeout:
                 return BackendError(
-                    "backend_hung", f"The backend has not reported anything for {self.silence_timeout:g} seconds."
+                    "backend_hung",
+                    f"The backend has not reported anything for {self.silence_timeout:g} seconds.",
                 )
         return None
 

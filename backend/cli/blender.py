@@ -1,0 +1,65 @@
+"""Finding a Python that has ``bpy``, and the argument list that runs one of our modules in it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import BadInput, JobFailed
+from ..machine import has_module
+from ..protocol.child import BOOTSTRAP, PACKAGE_DIR, module_command
+
+# Inside the Blender program the arguments stand behind "--", and a script's exit code only counts
+# when the process is left by it.
+_INSIDE_BLENDER = f"""\
+import os, sys, traceback
+sys.argv = ["understudy", *sys.argv[sys.argv.index("--") + 1:]]
+code = 0
+try:
+    exec(compile({BOOTSTRAP!r}, "bootstrap", "exec"), {{"__name__": "bootstrap"}})
+except SystemExit as error:
+    code = error.code if isinstance(error.code, int) else int(error.code is not None)
+except BaseException:
+    traceback.print_exc()
+    code = 1
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
+"""
+
+
+def find_blender(asked: str | None) -> list[str]:
+    """How Blender can be run here: ``["python", PATH]`` (a Python with bpy) or ``["blender", PATH]``.
+
+    Args:
+        asked: a Blender program or a Python that has bpy, as the user named it; None looks for one.
+
+    Raises:
+        BadInput: what the user named is not there.
+        JobFailed: nothing was named and nothing was found.
+    """
+    if asked is not None:
+        program = shutil.which(asked)
+        if program is None:
+            raise BadInput(f"There is no program {asked}.", field="blender")
+        return ["python" if Path(program).stem.lower().startswith("python") else "blender", program]
+    if has_module("bpy"):
+        return ["python", sys.executable]
+    program = shutil.which("blender")
+    if program is None:
+        raise JobFailed(
+            "Blender was not found.",
+            hint="Install it as a module (pip install bpy), or name the program with --blender.",
+        )
+    return ["blender", program]
+
+
+def blender_command(found: Sequence[str], module: str, arguments: Sequence[str]) -> list[str]:
+    """The argument list that runs ``understudy.<...>`` where :func:`find_blender` found Blender."""
+    kind, program = found
+    if kind == "python":
+        return module_command(program, module, arguments)
+    inside = ["--background", "--factory-startup", "--python-expr", _INSIDE_BLENDER]
+    return [program, *inside, "--", str(PACKAGE_DIR), module, *arguments]

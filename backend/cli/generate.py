@@ -1,0 +1,120 @@
+"""``understudy generate``: a prompt becomes a clip file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import JobFailed, UnderstudyError
+from .common import Bar, Staged, check_target, output_dialect, print_json, save_clip
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("generate", help="generate motion from a prompt")
+    parser.add_argument("prompt", help='what the character does, e.g. "a person walks forward and waves"')
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the .npz or .bvh file to write"
+    )
+    parser.add_argument("--seconds", type=float, help="length, 0.5 to 60 (default: the pack decides)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed gives the same motion (default: 0)"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=1, help="variations, 1 to 8: written as FILE-1, FILE-2, ..."
+    )
+    parser.add_argument("--steps", type=int, help="model steps, 1 to 50: more is finer and slower")
+    parser.add_argument("--guidance", type=float, help="how literally the prompt is taken, 0 to 20")
+    parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
+    parser.add_argument("--engine", default="auto", help="auto or torch (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--dialect", choices=("amass", "smplx", "bvh"), help="file layout (default: by suffix)"
+    )
+    parser.add_argument(
+        "--no-cleanup", action="store_true", help="leave feet and floor as the model made them"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result, or the error, as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from ..protocol.messages import GenerateParams, parse
+
+    params = parse(
+        GenerateParams,
+        {
+            "prompt": args.prompt,
+            "seconds": args.seconds,
+            "seed": args.seed,
+            "samples": args.samples,
+            "steps": args.steps,
+            "guidance": args.guidance,
+            "cleanup": not args.no_cleanup,
+            "pack": args.pack,
+            "engine": args.engine,
+            "device": args.device,
+        },
+    )
+    dialect = output_dialect(args.out, args.dialect)
+    targets = _targets(args.out, params.samples)
+    for target in targets:
+        check_target(target)
+
+    began = time.monotonic()
+    clips = _perform(params, show=not args.json)
+    with Staged() as staged:
+        for clip, target in zip(clips, targets, strict=True):
+            save_clip(clip, staged.path(target), dialect)
+        staged.commit()
+    taken = time.monotonic() - began
+
+    if args.json:
+        print_json(
+            {
+                "clips": [
+                    {
+                        "file": str(target),
+                        "frames": len(clip),
+                        "fps": clip.fps,
+                        "seconds": clip.seconds,
+                        "meta": clip.meta,
+                    }
+                    for clip, target in zip(clips, targets, strict=True)
+                ],
+                "seconds_taken": round(taken, 3),
+            }
+        )
+    else:
+        for clip, target in zip(clips, targets, strict=True):
+            licence = clip.meta.get("licence")
+            print(f"{target}  {clip.seconds:.1f} s, {len(clip)} frames" + (f", {licence}" if licence else ""))
+    return 0
+
+
+def _perform(params: Any, *, show: bool) -> list[Any]:
+    """The clips. What libraries print goes to stderr, what they warn about to nobody."""
+    from ..worker import load_shipped
+
+    with Bar(show) as bar, contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bar("load", 0, 1)
+        pipeline = load_shipped(params.pack, params.device)
+        try:
+            return list(pipeline.generate(params, progress=bar))
+        except (UnderstudyError, MemoryError):
+            raise
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            raise JobFailed(f"Generating failed: {reason}.") from error
+
+
+def _targets(out: Path, samples: int) -> list[Path]:
+    """``walk.npz``, or ``walk-1.npz``, ``walk-2.npz``... for several samples."""
+    if samples == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, samples + 1)]

@@ -1,0 +1,82 @@
+"""``understudy info``: what a clip file contains."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .common import load_clip, print_json
+
+_FEET = ("left ankle", "left toe", "right ankle", "right toe")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("info", help="show what a clip contains")
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="an .npz clip of any dialect")
+    parser.add_argument("--json", action="store_true", help="print the facts, or the error, as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    facts = describe(load_clip(args.clip))
+    if args.json:
+        print_json({"file": str(args.clip), **facts})
+        return 0
+    print(args.clip)
+    for name, value in _lines(facts):
+        print(f"  {name:<13} {value}")
+    return 0
+
+
+def describe(clip: Any) -> dict[str, Any]:
+    """The facts about a clip: lengths in seconds and metres, shares from 0 to 1."""
+    import numpy as np
+
+    ground = clip.trans[:, [0, 2]]
+    steps = np.linalg.norm(np.diff(ground, axis=0), axis=-1)
+    meta = dict(clip.meta)
+    return {
+        "frames": len(clip),
+        "fps": float(clip.fps),
+        "seconds": clip.seconds,
+        "root_travel": {
+            "path": float(steps.sum()),
+            "distance": float(np.linalg.norm(ground[-1] - ground[0])),
+            "climb": float(clip.trans[-1, 1] - clip.trans[0, 1]),
+        },
+        "lowest_joint": float(clip.joints()[..., 1].min()),
+        "contacts": None
+        if clip.contacts is None
+        else {name: float(share) for name, share in zip(_FEET, (clip.contacts > 0.5).mean(0), strict=True)},
+        "gender": clip.gender,
+        "betas": [float(value) for value in clip.betas],
+        "expressions": clip.expressions is not None,
+        "known": dict(clip.known),
+        "licence": meta.pop("licence", None),
+        "meta": meta,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    travel, contacts = facts["root_travel"], facts["contacts"]
+    known = [name for name, is_known in facts["known"].items() if is_known]
+    lines = [
+        ("length", f"{facts['seconds']:.2f} s, {facts['frames']} frames at {facts['fps']:g} fps"),
+        (
+            "root travel",
+            f"{travel['path']:.2f} m along its path, {travel['distance']:.2f} m from start to end",
+        ),
+        ("lowest joint", f"{facts['lowest_joint']:.3f} m"),
+        (
+            "contacts",
+            "unknown"
+            if contacts is None
+            else ", ".join(f"{name} {share:.0%}" for name, share in contacts.items()),
+        ),
+        ("known parts", ", ".join(known) or "none"),
+        ("expressions", "yes" if facts["expressions"] else "no"),
+        ("gender", facts["gender"]),
+        ("licence", facts["licence"] or "not stated"),
+    ]
+    return lines + [(str(key), str(value)) for key, value in facts["meta"].items()]

@@ -1,0 +1,41 @@
+"""``understudy packs``: the installed packs, their licences and what they were trained on."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+from .common import megabytes, print_json
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("packs", help="list the installed packs and their licences")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from ..packs import list_packs, user_folder
+
+    packs = list_packs()
+    if args.json:
+        print_json([_facts(pack) for pack in packs])
+        return 0
+    if not packs:
+        print(f"No pack is installed. A pack's folder goes into {user_folder()}")
+    for pack in packs:
+        print(f"{pack.name} {pack.version}, {pack.licence}, {megabytes(pack.size)}, {pack.path}")
+        for text in (pack.description, pack.licence_note):
+            if text:
+                print(f"  {text}")
+        for data in pack.data:
+            credit = f": {data.attribution}" if data.attribution else ""
+            print(f"  trained on {data.name} ({data.licence}){credit}")
+    return 0
+
+
+def _facts(pack: Any) -> dict[str, Any]:
+    facts = dataclasses.asdict(pack)
+    facts.pop("files")
+    return {**facts, "path": str(pack.path), "bytes": pack.size}

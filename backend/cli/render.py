@@ -1,0 +1,122 @@
+"""``understudy render``: a clip as a film or a picture, by a child process that has Blender in it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import threading
+from collections import deque
+from pathlib import Path
+
+from ..errors import BadInput, JobFailed
+from ..protocol.child import child_environment, spawn_options
+from .blender import blender_command, find_blender
+from .common import Bar, Staged, check_target, load_clip, print_json
+
+_FRAME = re.compile(r"^Fra: ?(\d+)")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("render", help="render a clip with Blender")
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="an .npz clip of any dialect")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a .mp4 film or a .png picture"
+    )
+    parser.add_argument("--engine", choices=("cycles", "workbench", "eevee"), default="workbench")
+    parser.add_argument("--blend", type=Path, metavar="FILE", help="also save the scene as a .blend file")
+    parser.add_argument("--resolution", default="960x540", metavar="WxH", help="pixels (default: 960x540)")
+    parser.add_argument("--samples", type=int, default=32, help="Cycles samples per pixel (default: 32)")
+    parser.add_argument(
+        "--frame", type=int, help="frame of the clip for a .png, from 0 (default: the middle)"
+    )
+    parser.add_argument("--blender", metavar="PROGRAM", help="the Blender program, or a Python that has bpy")
+    parser.add_argument("--json", action="store_true", help="print the result, or the error, as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.out.suffix.lower() not in (".mp4", ".png"):
+        raise BadInput(f"{args.out} must end in .mp4 or .png.", field="out")
+    if args.blend is not None and args.blend.suffix.lower() != ".blend":
+        raise BadInput(f"{args.blend} must end in .blend.", field="blend")
+    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", args.resolution)
+    if size is None or not all(16 <= int(side) <= 8192 for side in size.groups()):
+        raise BadInput("Resolution must look like 1280x720, each side from 16 to 8192.", field="resolution")
+    if not 1 <= args.samples <= 65536:
+        raise BadInput(f"Samples must be between 1 and 65536, not {args.samples}.", field="samples")
+    targets = [path for path in (args.out, args.blend) if path is not None]
+    for target in targets:
+        check_target(target)
+    clip = load_clip(args.clip)  # a broken file is told in a moment, not by a child after seconds
+    if args.frame is not None and not 0 <= args.frame < len(clip):
+        raise BadInput(f"The clip has frames 0 to {len(clip) - 1}, not {args.frame}.", field="frame")
+
+    found = find_blender(args.blender)
+    with Staged() as staged:
+        film = staged.path(args.out)
+        arguments = [str(args.clip.resolve()), "--out", str(film.resolve()), "--engine", args.engine]
+        arguments += ["--resolution", args.resolution, "--samples", str(args.samples)]
+        if args.frame is not None:
+            arguments += ["--frame", str(args.frame)]
+        if args.blend is not None:
+            arguments += ["--blend", str(staged.path(args.blend).resolve())]
+        frames = len(clip) if args.out.suffix.lower() == ".mp4" else 1
+        with Bar(not args.json) as bar:
+            _run_child(blender_command(found, "understudy.addon.render_cli", arguments), bar, frames)
+        if not film.is_file():
+            raise JobFailed("Blender ended without writing a picture.")
+        staged.commit()
+    if args.json:
+        print_json({"files": [str(path) for path in targets], "engine": args.engine})
+    else:
+        print("\n".join(str(path) for path in targets))
+    return 0
+
+
+def _run_child(command: list[str], bar: Bar, frames: int) -> None:
+    """Run the rendering child; its exit code and last line become ours. It is ended with us.
+
+    Rendering may take hours on purpose, so there is no time limit; Ctrl-C ends it.
+    """
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env=child_environment(),
+            **spawn_options(),
+        )
+    except OSError as error:
+        raise JobFailed(f"{command[0]} cannot be started: {error.strerror}.") from error
+    last: deque[str] = deque(maxlen=20)
+
+    def drain() -> None:
+        assert child.stderr is not None
+        last.extend(line.strip() for line in child.stderr if line.strip())
+
+    reader = threading.Thread(target=drain, daemon=True)
+    reader.start()
+    try:
+        assert child.stdout is not None
+        bar("render", 0, frames)
+        seen: set[str] = set()
+        for line in child.stdout:
+            if match := _FRAME.match(line):
+                seen.add(match[1])
+                bar("render", min(len(seen), frames) - 1, frames)
+        code = child.wait()
+        reader.join(timeout=5)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait(timeout=10)
+    if code == 0:
+        return
+    words = last[-1] if last else f"exit code {code}"
+    if code == 2:
+        raise BadInput(words)
+    raise JobFailed(f"Rendering failed: {words}" if last else f"Rendering failed with {words}.")
