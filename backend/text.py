@@ -64,15 +64,19 @@ class TextEncoder:
     """Runs the encoder in torch; results for single prompts are remembered."""
 
     def __init__(self) -> None:
+        from safetensors.torch import load_file
         from tokenizers import Tokenizer
-        from transformers import BertModel
+        from transformers import BertConfig, BertModel
 
         folder = model_folder()
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_WORDS)
         # Read from the folder alone: no hub is asked, whatever the environment says.
-        self._model = BertModel.from_pretrained(str(folder), local_files_only=True, add_pooling_layer=False).eval()
+        self._model = BertModel(BertConfig.from_json_file(str(folder / "config.json")), add_pooling_layer=False)
+        state = load_file(folder / "model.safetensors")
+        self._model.load_state_dict({k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False)
+        self._model.eval()
         self._one = lru_cache(maxsize=256)(self._encode_one)
 
     def _encode_one(self, prompt: str) -> np.ndarray:

@@ -78,9 +78,12 @@ class MotionLanguageModel(nn.Module):
             "num_hidden_layers": config.layers,
             "num_attention_heads": config.heads,
             "num_key_value_heads": config.heads,
-            "attention_dropout": config.dropout,
+            # Dropout inside the attention would rule out the fused kernels; it acts on the rest instead.
+            "attention_dropout": 0.0,
             "max_position_embeddings": 1024,
-            "pad_token_id": 0,
+            "pad_token_id": None,
+            "bos_token_id": None,
+            "eos_token_id": None,
         }
         self.backbone = AutoModel.from_config(AutoConfig.for_model(config.model_type, **backbone))
         self.dropout = nn.Dropout(config.dropout)

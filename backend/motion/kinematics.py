@@ -57,7 +57,7 @@ def forward_kinematics_torch(local: torch.Tensor, trans: torch.Tensor, joints: i
     """
     import torch
 
-    offsets = torch.as_tensor(REST_OFFSETS, dtype=local.dtype, device=local.device)
+    offsets = torch.tensor(REST_OFFSETS, dtype=local.dtype, device=local.device)
     positions: list[torch.Tensor] = []
     world: list[torch.Tensor] = []
     for i in range(joints):

@@ -25,7 +25,7 @@ def chain_positions(sixd: Tensor, joints: tuple[int, ...]) -> Tensor:
         joints: SMPL-X joint indices; a parent outside the part counts as unrotated, at the origin.
     """
     local = matrix_from_6d(sixd.unflatten(-1, (len(joints), 6)))
-    offsets = torch.as_tensor(REST_OFFSETS, dtype=sixd.dtype, device=sixd.device)
+    offsets = torch.tensor(REST_OFFSETS, dtype=sixd.dtype, device=sixd.device)
     place = {joint: i for i, joint in enumerate(joints)}
     positions: list[Tensor] = []
     world: list[Tensor] = []

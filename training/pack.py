@@ -1,0 +1,117 @@
+"""Trained stages become a pack: half-precision weights, sizes, licence, attribution, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_file, save_file
+
+from ..backend.errors import BadInput
+from ..backend.models.diffusion import DiffusionConfig
+from ..backend.models.language import LanguageConfig
+from ..backend.models.tokenizer import TokenizerConfig
+from ..backend.pack_config import PackConfig, Sampling
+
+FORMAT = 1
+
+
+class DataSource(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    licence: str
+    attribution: str = ""
+    url: str = ""
+
+
+class PackRecipe(BaseModel):
+    """Keys of ``understudy-train pack --config``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    version: str
+    licence: str
+    licence_note: str = ""
+    description: str
+    tokenizers: dict[str, Path]
+    language: Path
+    diffusion: Path
+    sampling: Sampling = Sampling()
+    data: list[DataSource]
+    card: str
+    """The model card's text, Markdown."""
+
+
+def _weights(folder: Path, target: Path) -> None:
+    source = folder / "model.safetensors"
+    if not source.exists():
+        raise BadInput(f"{folder} holds no trained weights; run its stage first.", field="config")
+    # Statistics, schedule and codebooks stay in full precision: they are small, and sums of many.
+    whole = ("mean", "std", "alphas")
+    state = {
+        key: value.half() if value.is_floating_point() and key not in whole and not key.startswith("quantizer.") else value
+        for key, value in load_file(source).items()
+    }
+    save_file(state, target)
+
+
+def _toml_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path:
+    """Write the pack into ``out``; an existing pack there is replaced only when all went well.
+
+    Args:
+        metrics: name to number, for pack.toml and the card.
+
+    Raises:
+        BadInput: a stage is not trained.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+
+        def sizes(stage: Path) -> Any:
+            return json.loads((stage / "config.json").read_text("utf-8"))
+
+        config = PackConfig(
+            tokenizers={part: TokenizerConfig(**sizes(stage)) for part, stage in recipe.tokenizers.items()},
+            language=LanguageConfig(**sizes(recipe.language)),
+            diffusion=DiffusionConfig(**sizes(recipe.diffusion)),
+            sampling=recipe.sampling,
+        )
+        for part, stage in recipe.tokenizers.items():
+            _weights(stage, folder / f"tokenizer_{part}.safetensors")
+        _weights(recipe.language, folder / "language.safetensors")
+        _weights(recipe.diffusion, folder / "diffusion.safetensors")
+        (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
+        table = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
+        card = recipe.card.rstrip() + (f"\n\n## Measured\n\n| what | value |\n|---|---|\n{table}\n" if metrics else "\n")
+        (folder / "README.md").write_text(card, "utf-8")
+        files = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())
+        }
+        lines = [
+            f"{key} = {_toml_string(getattr(recipe, key))}"
+            for key in ("name", "version", "licence", "licence_note", "description")
+        ]
+        lines.append(f"format = {FORMAT}")
+        for source in recipe.data:
+            lines += ["", "[[data]]", *(f"{k} = {_toml_string(v)}" for k, v in source.model_dump().items() if v)]
+        lines += ["", "[metrics]", *(f"{_toml_string(k)} = {v:.6g}" for k, v in metrics.items())]
+        lines += ["", "[files]", *(f"{_toml_string(k)} = {_toml_string(v)}" for k, v in files.items())]
+        (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")
+        old = Path(temporary) / "replaced"
+        if out.exists():
+            out.rename(old)
+        shutil.move(folder, out)
+    return out
