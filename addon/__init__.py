@@ -1,0 +1,41 @@
+"""Everything that imports ``bpy``: body, keying, panel, import and export."""
+
+from __future__ import annotations
+
+
+def _modules() -> list:
+    """In the order of registration: a class must exist before another refers to it."""
+    from . import client, command, files, generate, operators, panels, preferences, properties
+
+    return [preferences, properties, generate, operators, files, panels, client, command]
+
+
+def register() -> None:
+    """Register everything; if a step fails, undo the earlier ones, so that a retry starts clean."""
+    import bpy
+
+    done = []
+    try:
+        for module in _modules():
+            for cls in getattr(module, "CLASSES", ()):
+                bpy.utils.register_class(cls)
+                done.append(lambda cls=cls: bpy.utils.unregister_class(cls))
+            if hasattr(module, "register"):
+                module.register()
+                if hasattr(module, "unregister"):
+                    done.append(module.unregister)
+    except Exception:
+        for undo in reversed(done):
+            undo()
+        raise
+
+
+def unregister() -> None:
+    """Remove everything, the backend process included."""
+    import bpy
+
+    for module in reversed(_modules()):
+        if hasattr(module, "unregister"):
+            module.unregister()
+        for cls in reversed(getattr(module, "CLASSES", ())):
+            bpy.utils.unregister_class(cls)

@@ -1,0 +1,185 @@
+"""The small operators of the panel and the preferences."""
+
+import random
+import threading
+
+import bpy
+
+from ..backend.errors import UnderstudyError
+from ..backend.protocol.child import run_quietly
+from . import client, preferences
+from .client import backend
+from .generate import refuse
+from .properties import MAX_SEED
+
+
+class UNDERSTUDY_OT_add_body(bpy.types.Operator):
+    bl_idname = "understudy.add_body"
+    bl_label = "Add Body"
+    bl_description = "Add a character at the 3D cursor and make it the one that performs"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from .body import add_body
+
+        body = add_body(context)
+        body.location = context.scene.cursor.location
+        context.scene.understudy.body = body
+        if not bpy.app.background:
+            warm_up()
+        return {"FINISHED"}
+
+
+def warm_up() -> None:
+    """Start the backend ahead of the first prompt. A failure shows in the panel, and again if asked for."""
+    try:
+        backend.start()
+    except UnderstudyError as error:
+        backend.error = error
+    client.watch()
+
+
+class UNDERSTUDY_OT_randomize_seed(bpy.types.Operator):
+    bl_idname = "understudy.randomize_seed"
+    bl_label = "New Seed"
+    bl_description = "Roll another seed"
+    bl_options = {"UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.understudy.seed = random.randint(0, MAX_SEED)
+        return {"FINISHED"}
+
+
+class UNDERSTUDY_OT_restart_backend(bpy.types.Operator):
+    bl_idname = "understudy.restart_backend"
+    bl_label = "Restart Backend"
+    bl_description = "End the backend process and start a fresh one. A running generation is cancelled"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            backend.restart()
+        except UnderstudyError as error:
+            return refuse(self, error)
+        client.watch()
+        client.redraw()
+        return {"FINISHED"}
+
+
+class UNDERSTUDY_OT_dismiss_error(bpy.types.Operator):
+    bl_idname = "understudy.dismiss_error"
+    bl_label = "Dismiss"
+    bl_description = "Close this message"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        backend.error = None
+        client.redraw()
+        return {"FINISHED"}
+
+
+CHECK = """\
+import sys, importlib.util as u
+if sys.version_info < (3, 11):
+    sys.exit("Python %d.%d is too old, 3.11 or newer is needed" % sys.version_info[:2])
+missing = [n for n in ("numpy", "torch", "pydantic", "safetensors", "tokenizers") if u.find_spec(n) is None]
+if missing:
+    sys.exit("missing: " + ", ".join(missing))
+import torch
+print("Python %d.%d.%d" % sys.version_info[:3] + ", torch " + torch.__version__)
+"""
+
+
+class Check:
+    """Whether the interpreter of the preferences can run the backend; found out in a thread."""
+
+    result = ""
+    failed = False
+    _thread: threading.Thread | None = None
+
+    @classmethod
+    def running(cls) -> bool:
+        return cls._thread is not None and cls._thread.is_alive()
+
+    @classmethod
+    def start(cls, python: str) -> None:
+        cls.result, cls.failed = "Checking…", False
+        cls._thread = threading.Thread(target=cls._run, args=(python,), daemon=True)
+        cls._thread.start()
+
+    @classmethod
+    def finish(cls, timeout: float | None = None) -> None:
+        if cls._thread is not None:
+            cls._thread.join(timeout)
+
+    @classmethod
+    def _run(cls, python: str) -> None:
+        try:
+            done = run_quietly([python, "-c", CHECK], timeout=60.0)
+        except OSError as error:
+            cls.result, cls.failed = f"Cannot be run: {error.strerror or error}", True
+        except Exception as error:  # a timeout, above all: a thread has nobody to raise to
+            cls.result, cls.failed = f"Did not answer: {error}", True
+        else:
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            cls.failed = done.returncode != 0
+            cls.result = lines[-1] if lines else f"Ended with exit code {done.returncode}"
+
+
+class UNDERSTUDY_OT_check_python(bpy.types.Operator):
+    bl_idname = "understudy.check_python"
+    bl_label = "Check"
+    bl_description = "Find out whether this Python can run the backend"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not Check.running()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            python = preferences.find_python()
+        except UnderstudyError as error:
+            Check.result, Check.failed = error.message, True
+            return refuse(self, error)
+        Check.start(python)
+        if bpy.app.background:
+            Check.finish(70.0)
+            if Check.failed:
+                self.report({"ERROR"}, f"{python}: {Check.result}.")
+                return {"CANCELLED"}
+            self.report({"INFO"}, Check.result)
+        else:
+            bpy.app.timers.register(_redraw_preferences, first_interval=0.2)
+        return {"FINISHED"}
+
+
+def _redraw_preferences() -> float | None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+    return 0.2 if Check.running() else None
+
+
+CLASSES = (
+    UNDERSTUDY_OT_add_body,
+    UNDERSTUDY_OT_randomize_seed,
+    UNDERSTUDY_OT_restart_backend,
+    UNDERSTUDY_OT_dismiss_error,
+    UNDERSTUDY_OT_check_python,
+)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_redraw_preferences):
+        bpy.app.timers.unregister(_redraw_preferences)
+    Check.finish(0.0)
+    Check.result, Check.failed = "", False

@@ -1,0 +1,116 @@
+"""Preferences: which Python runs the backend, and on which device.
+
+There may be none: with ``--factory-startup``, or when the package is used as a plain module, Blender
+does not know the add-on and ``preferences.addons[...]`` raises KeyError. :func:`get` falls back then.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..backend.errors import BadInput
+
+PACKAGE = __package__.rpartition(".")[0]
+"""How Blender calls the extension: ``bl_ext.<repository>.understudy``."""
+
+PACKAGE_DIR = Path(__file__).parent.parent
+"""The extension's folder, a link to a checkout not resolved."""
+
+PYTHON_VARIABLE = "UNDERSTUDY_PYTHON"
+
+_USUAL_FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "~/.local/bin")
+# A Blender started from the desktop often has a PATH without these.
+
+
+class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = PACKAGE
+
+    python: StringProperty(
+        name="Python",
+        description="The Python interpreter that runs the backend: 3.11 or newer, with torch installed. "
+        "Empty: the checkout's .venv, else python3",
+        subtype="FILE_PATH",
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What computes the motion",
+        items=[
+            ("auto", "Automatic", "The fastest device that the backend finds"),
+            ("cpu", "CPU", "The processor"),
+            ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("mps", "Metal", "The graphics unit of an Apple computer"),
+        ],
+        default="auto",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from .panels import draw_preferences
+
+        draw_preferences(self.layout, self)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The preferences, or their defaults where Blender has none for us."""
+
+    python: str = ""
+    device: str = "auto"
+
+
+def get() -> Settings:
+    """The preferences as they are now."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    preferences = addon.preferences if addon is not None else None
+    if preferences is None or not hasattr(preferences, "python"):
+        return Settings()
+    return Settings(preferences.python, preferences.device)
+
+
+def find_python() -> str:
+    """The interpreter that runs the backend.
+
+    In this order: the environment variable UNDERSTUDY_PYTHON, the preference, ``.venv`` beside the
+    package (a checkout, through a link, too), ``python3`` on the PATH and in the usual folders.
+
+    Raises:
+        BadInput: what was asked for does not exist, or nothing was found.
+    """
+    for origin, wanted in (
+        (f"the environment variable {PYTHON_VARIABLE}", os.environ.get(PYTHON_VARIABLE, "")),
+        ("the preferences of Understudy", get().python),
+    ):
+        if not wanted.strip():
+            continue
+        path = os.path.expanduser(bpy.path.abspath(wanted.strip()))
+        found = shutil.which(path)
+        if found is None:
+            raise BadInput(
+                f"The Python interpreter set in {origin} cannot be run: {wanted.strip()}.",
+                hint="Set the path of a Python 3.11 or newer that has torch installed.",
+                field="python",
+            )
+        return found
+    name = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    for folder in dict.fromkeys((PACKAGE_DIR, PACKAGE_DIR.resolve())):
+        if os.access(folder / ".venv" / name, os.X_OK):
+            return str(folder / ".venv" / name)
+    if not bpy.app.binary_path and sys.executable:  # Blender as a module: this Python may well do
+        return sys.executable
+    path = os.pathsep.join([os.environ.get("PATH", ""), *map(os.path.expanduser, _USUAL_FOLDERS)])
+    for name in ("python3", "python"):
+        found = shutil.which(name, path=path)
+        if found is not None:
+            return found
+    raise BadInput(
+        "No Python interpreter was found to run the backend.",
+        hint="Set one in the preferences of Understudy: Python 3.11 or newer with torch installed.",
+        field="python",
+    )
+
+
+CLASSES = (UNDERSTUDY_AP_preferences,)

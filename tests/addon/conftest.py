@@ -1,0 +1,36 @@
+"""Every test of the add-on starts from an empty Blender with the add-on registered, and ends clean."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+if importlib.util.find_spec("understudy") is None:  # a bare bpy environment, nothing installed
+    _spec = importlib.util.spec_from_file_location(
+        "understudy", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert _spec and _spec.loader
+    _module = importlib.util.module_from_spec(_spec)
+    sys.modules["understudy"] = _module
+    _spec.loader.exec_module(_module)
+
+
+@pytest.fixture(autouse=True)
+def blender() -> Iterator[None]:
+    """Factory settings, an empty scene, the add-on registered; unregistered afterwards."""
+    import bpy
+
+    from understudy import addon
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    addon.register()
+    try:
+        yield
+    finally:
+        addon.unregister()
