@@ -15,13 +15,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Union
+from typing import IO, BinaryIO
 
 import numpy as np
 
 from ..errors import BadInput
 
-Source = Union[str, "os.PathLike[str]", BinaryIO]
+Source = str | os.PathLike[str] | BinaryIO
 
 MAX_ARRAY_BYTES = 512 * 1024**2
 """Largest array that is read: 30 minutes of SMPL-X poses in double precision at 120 fps are 285 MB."""
@@ -48,12 +48,9 @@ class Archive:
     def __init__(self, source: Source) -> None:
         self.name = source_name(source)
         try:
-            if isinstance(source, (str, os.PathLike)):
-                data = Path(source).open("rb")
-            else:
-                data = source
-            self._file = data
-            self._owned = data is not source
+            owned = isinstance(source, (str, os.PathLike))
+            data: BinaryIO = Path(source).open("rb") if owned else source  # type: ignore  # noqa: SIM115
+            self._file, self._owned = data, owned
         except FileNotFoundError:
             raise BadInput(f"{self.name} does not exist.", field="path") from None
         except IsADirectoryError:
@@ -139,7 +136,7 @@ class Archive:
             raise BadInput(f"{self.name} is damaged: the array {key} cannot be read.", field=key) from None
 
 
-def _read_header(member: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of a ``.npy`` stream, from its header alone."""
     version = np.lib.format.read_magic(member)
     if version == (1, 0):

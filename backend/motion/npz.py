@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO, Literal, Union
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ Dialect = Literal["auto", "amass", "smplh", "smplx"]
 
 def write_clip(
     clip: Clip,
-    target: Union[str, os.PathLike[str], BinaryIO],
+    target: str | os.PathLike[str] | BinaryIO,
     *,
     dialect: Literal["amass", "smplx"] = "amass",
 ) -> None:
@@ -50,7 +50,7 @@ def write_clip(
 
 
 def read_clip(
-    source: Union[str, os.PathLike[str], BinaryIO],
+    source: str | os.PathLike[str] | BinaryIO,
     *,
     dialect: Dialect = "auto",
     fps: float | None = None,

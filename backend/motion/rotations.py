@@ -62,6 +62,13 @@ def quaternion_conjugate(q: np.ndarray) -> np.ndarray:
     return np.asarray(q) * np.array([1.0, -1.0, -1.0, -1.0])
 
 
+def rotate_vectors(quaternion: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) turned by unit quaternions (..., 4)."""
+    axis = quaternion[..., 1:]
+    twice = 2.0 * np.cross(axis, vectors)
+    return vectors + quaternion[..., :1] * twice + np.cross(axis, twice)
+
+
 def quaternion_to_matrix(quaternion: np.ndarray) -> np.ndarray:
     """(..., 4) -> (..., 3, 3)."""
     w, x, y, z = np.moveaxis(normalize_quaternion(quaternion), -1, 0)

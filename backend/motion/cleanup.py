@@ -1,0 +1,143 @@
+"""Clean-up of a motion: light smoothing, feet on the floor, feet that stand still while they stand.
+
+Order of the steps, each of which can be switched off:
+
+1. *smooth*: a Savitzky-Golay filter takes off jitter and keeps peaks.
+2. *floor*: the root is raised or lowered by what the standing feet say, slowly; no body part goes below.
+3. *feet*: the drift that both standing feet share is taken out of the root; the rest is locked by
+   two-bone IK (:mod:`.footlock`).
+
+A clip without any contact, a jump's flight or a handstand, keeps its legs as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import filters, footlock
+from .clip import Clip
+from .contacts import contact_heights, contacts_from_positions, intervals
+from .kinematics import forward_kinematics
+from .skeleton import CONTACT_JOINTS, INDEX
+
+SMOOTH_SECONDS = 0.1
+"""Half width of the smoothing window: at 30 fps seven frames, which pass about 9 Hz."""
+MAX_ROOT_SHIFT = 0.12
+"""Metres the root is raised or lowered at most to bring standing feet onto the floor."""
+MAX_BODY_LIFT = 0.30
+MAX_DRIFT_SPEED = 0.6
+"""Metres per second of shared foot drift that is believed."""
+_CORE_SECONDS = 0.07
+
+# How far a joint's centre stays above the floor at least: less than the flesh around it, so that a lying,
+# rolling or cartwheeling body is only lifted when it is truly below the floor.
+_CLEARANCE: dict[str, float] = {
+    "pelvis": 0.06, "spine1": 0.06, "spine2": 0.06, "spine3": 0.06, "neck": 0.04, "head": 0.06,
+    "left_shoulder": 0.04, "right_shoulder": 0.04, "left_elbow": 0.02, "right_elbow": 0.02,
+    "left_wrist": 0.015, "right_wrist": 0.015, "left_knee": 0.03, "right_knee": 0.03,
+    "left_hip": 0.05, "right_hip": 0.05,
+}  # fmt: skip
+
+
+def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool = True) -> Clip:
+    """A cleaner version of a clip, with the contacts that were used.
+
+    Args:
+        clip: the motion; ``clip.contacts``, where given, are taken as a model's prediction and joined with
+            what heights and speeds say.
+        feet: lock feet while they stand.
+        floor: keep feet and body on and above the floor (y = 0).
+        smooth: take off jitter.
+
+    Returns:
+        A clip of the same length; ``contacts`` are 0 or 1.
+    """
+    poses = np.array(clip.poses, dtype=np.float64)
+    trans = np.array(clip.trans, dtype=np.float64)
+    if smooth:
+        half_width = round(SMOOTH_SECONDS * clip.fps)
+        poses = filters.smooth_rotations(poses, half_width)
+        trans = filters.savitzky_golay(trans, half_width)
+
+    joints, world = forward_kinematics(poses[:, :22], trans)
+    hint = None if clip.contacts is None else np.asarray(clip.contacts) > 0.5
+
+    def find_contacts(shift: np.ndarray) -> np.ndarray:
+        found = contacts_from_positions(_feet(joints) + shift[:, None], clip.fps, hint=hint)
+        return found > 0.5
+
+    shift = np.zeros_like(trans)
+    if floor:
+        # Twice: feet far off the floor are found only after a first correction.
+        for _ in range(2):
+            shift[:, 1] += _vertical_shift(_feet(joints) + shift[:, None], find_contacts(shift), clip.fps)
+        shift[:, 1] = np.clip(shift[:, 1], -MAX_ROOT_SHIFT, MAX_ROOT_SHIFT)
+        shift[:, 1] += _body_lift(joints[..., 1] + shift[:, 1:2], clip.fps)
+    contacts = find_contacts(shift)
+    if feet:
+        shift += _drift_shift(_feet(joints) + shift[:, None], contacts, clip.fps)
+    joints = joints + shift[:, None]
+
+    if feet or floor:
+        poses[:, :22], drop, contacts = footlock.lock_feet(
+            poses[:, :22], joints, world, contacts, clip.fps, lock=feet, floor=floor
+        )
+        shift[:, 1] -= drop
+    return clip.replace(poses=poses, trans=trans + shift, contacts=contacts.astype(np.float64))
+
+
+def _feet(joints: np.ndarray) -> np.ndarray:
+    return joints[:, list(CONTACT_JOINTS)]
+
+
+def _vertical_shift(feet: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) metres: what brings standing feet (T, 4, 3) to the floor, changing slowly, held between contacts."""
+    heights = contact_heights(feet)
+    # The toe tells more than the ankle, which rises as soon as the foot rolls.
+    standing = contacts & (heights < 0.10)
+    toes, ankles = standing[:, [1, 3]], standing[:, [0, 2]]
+    use_toes = toes.any(axis=1)
+    total = np.where(use_toes, (heights[:, [1, 3]] * toes).sum(1), (heights[:, [0, 2]] * ankles).sum(1))
+    count = np.where(use_toes, toes.sum(1), ankles.sum(1))
+    known = np.flatnonzero(count)
+    if not known.size:
+        return np.zeros(len(feet))
+    level = np.interp(np.arange(len(feet)), known, total[known] / count[known])
+    return -filters.gaussian(level, 0.3 * fps)
+
+
+def _body_lift(heights: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) metres by which the body must rise so that nothing but the feet (which IK serves) is below the floor."""
+    index = [INDEX[name] for name in _CLEARANCE]
+    lowest = (heights[:, index] - np.array(list(_CLEARANCE.values()))).min(axis=1)
+    need = np.clip(-lowest, 0.0, MAX_BODY_LIFT)
+    return filters.upper_envelope(need, round(0.15 * fps)) if need.any() else need
+
+
+def _drift_shift(feet: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
+    """(T, 3) metres, horizontal: takes out of the root the steady drift that standing feet share.
+
+    Where a whole body glides, legs alone cannot hold the feet. The drift is the slope of a straight line
+    through the middle of each contact, so landing and leaving, which are motion, do not count.
+    """
+    frames = len(feet)
+    total, weight = np.zeros((frames, 2)), np.zeros(frames)
+    margin = round(_CORE_SECONDS * fps)
+    for foot in range(4):
+        for start, stop in intervals(contacts[:, foot]):
+            # A contact that the clip's end cuts has no landing or leaving there.
+            first = start + (margin if start > 0 else 0)
+            last = stop - (margin if stop < frames else 0)
+            if last - first < 4:
+                continue
+            time = np.arange(last - first) - (last - first - 1) / 2
+            slope = time @ feet[first:last, foot][:, [0, 2]] / (time @ time)
+            total[first:last] += slope
+            weight[first:last] += 1
+    velocity = total / np.maximum(weight, 1)[:, None]
+    speed = np.linalg.norm(velocity, axis=1, keepdims=True) * fps
+    velocity *= np.minimum(1.0, MAX_DRIFT_SPEED / np.maximum(speed, 1e-9))
+    velocity = filters.gaussian(velocity, 0.06 * fps)
+    offset = np.zeros((frames, 3))
+    offset[1:, [0, 2]] = -np.cumsum(0.5 * (velocity[1:] + velocity[:-1]), axis=0)
+    return offset

@@ -1,0 +1,77 @@
+"""Filters over time for motion: smoothing that keeps peaks, Gaussian smoothing, soft envelopes.
+
+Widths are seconds, so that a filter does the same at any frame rate. Frames are the first axis.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import rotations
+
+
+def savitzky_golay(values: np.ndarray, half_width: int) -> np.ndarray:
+    """Least-squares parabola through 2 * half_width + 1 frames (Savitzky & Golay, 1964).
+
+    Unlike a mean it keeps the height of a peak: positions, velocities and accelerations of smooth
+    motion pass unchanged, only what is faster than the window is damped.
+    """
+    half_width = min(half_width, (len(values) - 1) // 2)
+    if half_width < 2:
+        return np.array(values)
+    x = np.arange(-half_width, half_width + 1, dtype=np.float64)
+    kernel = np.linalg.pinv(np.stack([np.ones_like(x), x, x * x], axis=1))[0]
+    return _convolve(values, kernel)
+
+
+def gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean of ``sigma`` frames; the ends are mirrored."""
+    radius = min(int(np.ceil(3 * sigma)), len(values) - 1)
+    if radius < 1 or sigma <= 0:
+        return np.array(values)
+    x = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 * (x / sigma) ** 2)
+    return _convolve(values, kernel / kernel.sum(), odd=False)
+
+
+def _convolve(values: np.ndarray, kernel: np.ndarray, odd: bool = True) -> np.ndarray:
+    """Convolution along the frames; beyond the ends the signal is mirrored, point-wise (odd) or plainly."""
+    radius = len(kernel) // 2
+    before, after = values[radius:0:-1], values[-2 : -radius - 2 : -1]
+    if odd:
+        before, after = 2 * values[:1] - before, 2 * values[-1:] - after
+    padded = np.concatenate([before, values, after])
+    result = np.zeros(values.shape)
+    for i, weight in enumerate(kernel):
+        result += weight * padded[i : i + len(values)]
+    return result
+
+
+def upper_envelope(values: np.ndarray, width: int) -> np.ndarray:
+    """A smooth curve (T,) that stays at or above ``values``: the running maximum, then its mean."""
+    if width < 1:
+        return np.array(values)
+    padded = np.pad(values, width, mode="edge")
+    highest = np.max([padded[i : i + len(values)] for i in range(2 * width + 1)], axis=0)
+    # Two means of half the window stay inside the maximum's window, so the curve never dips below.
+    half = max(width // 2, 1) if width > 1 else 0
+    for _ in range(2):
+        if half:
+            padded = np.pad(highest, half, mode="edge")
+            highest = np.mean([padded[i : i + len(values)] for i in range(2 * half + 1)], axis=0)
+    return np.maximum(highest, values)
+
+
+def smooth_rotations(poses: np.ndarray, half_width: int) -> np.ndarray:
+    """Savitzky-Golay on rotations: axis-angle (T, J, 3) to the same, through continuous quaternions."""
+    if half_width < 2 or len(poses) < 5:
+        return np.array(poses)
+    quaternions = continuous(rotations.axis_angle_to_quaternion(poses))
+    return rotations.quaternion_to_axis_angle(savitzky_golay(quaternions, half_width))
+
+
+def continuous(quaternions: np.ndarray) -> np.ndarray:
+    """Signs of quaternions (T, ..., 4) chosen so that neighbouring frames lie on the same side."""
+    dot = np.sum(quaternions[1:] * quaternions[:-1], axis=-1)
+    sign = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=0)
+    return np.concatenate([quaternions[:1], quaternions[1:] * sign[..., None]])

@@ -1,0 +1,299 @@
+"""Foot locking: a foot that stands is held at one place, and the legs follow by two-bone IK.
+
+Every contact gets a fixed anchor. Between contacts the correction fades along cubic Hermite curves that
+match both the offset and the speed at the moment of landing and leaving, so nothing pops. The ankle's
+correction is measured on top of the toe's: during heel-off, when only the toe is held, the ankle rolls
+over it freely.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import filters, rotations
+from .contacts import SOLE_POINTS, intervals
+from .ik import SOFT, solve_two_bone
+from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
+
+BLEND_SECONDS = 0.17
+"""How long a correction fades before landing and after leaving: five frames at 30 fps."""
+MAX_PELVIS_DROP = 0.06
+MAX_FOOT_TURN = np.radians(25.0)
+MAX_TOE_BEND = np.radians(60.0)
+_MAX_RELEASE_SPEED = 1.0  # m/s that a fading correction may start with
+_SOFT_FLOOR = 0.004  # metres over which a foot is eased onto the floor instead of stopped
+
+# Hip, knee, ankle, foot joint; columns of ankle and toe in the contacts; sole points of heel, ball, tip.
+_LEGS = (((1, 4, 7, 10), (0, 1), (0, 1, 2)), ((2, 5, 8, 11), (2, 3), (3, 4, 5)))
+
+
+def lock_feet(
+    poses: np.ndarray,
+    joints: np.ndarray,
+    world: np.ndarray,
+    contacts: np.ndarray,
+    fps: float,
+    *,
+    lock: bool,
+    floor: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """New leg rotations for feet that stand still.
+
+    Args:
+        poses: (T, 22, 3) axis-angle.
+        joints: (T, 22, 3) and
+        world: (T, 22, 3, 3), their forward kinematics.
+        contacts: (T, 4) truth values.
+        fps: frames per second.
+        lock: hold feet in contact at their anchors.
+        floor: put anchors on the floor and keep soles above it.
+
+    Returns:
+        poses (T, 22, 3), how far the pelvis is lowered (T,) metres so that the legs reach, and the contacts
+        (T, 4) that were held.
+    """
+    held = np.array(contacts)
+    targets = []
+    for leg, columns, soles in _LEGS:
+        targets.append(_foot_targets(joints, world, held, leg, columns, soles, fps, lock=lock, floor=floor))
+    drop = np.zeros(len(joints))
+    if lock:
+        drop = _pelvis_drop(joints, targets, held, fps)
+        joints = joints - drop[:, None, None] * np.array([0.0, 1.0, 0.0])
+    poses = np.array(poses)
+    for (leg, _, _), (ankle, aim) in zip(_LEGS, targets, strict=True):
+        _pose_leg(poses, joints, world, leg, ankle, aim, floor=floor)
+    return poses, drop, held
+
+
+def _foot_targets(
+    joints: np.ndarray,
+    world: np.ndarray,
+    held: np.ndarray,
+    leg: tuple[int, ...],
+    columns: tuple[int, int],
+    soles: tuple[int, ...],
+    fps: float,
+    *,
+    lock: bool,
+    floor: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the ankle goes (T, 3), and the turn of the foot (T, 4) as a world quaternion; trims ``held``."""
+    ankle, toe = joints[:, leg[2]], joints[:, leg[3]]
+    move_toe, move_ankle = np.zeros_like(toe), np.zeros_like(ankle)
+    toe_weight = np.zeros(len(toe))
+    if lock:
+        upright = world[:, leg[2], 1, 1]
+        move_toe = _corrections(toe, held, columns[1], upright, fps, floor=floor, slack=0.02)
+        move_ankle = _corrections(ankle + move_toe, held, columns[0], upright, fps, floor=floor, slack=0.015)
+        toe_weight = _soft_mask(held[:, columns[1]], fps)
+    goal_ankle = ankle + move_toe + move_ankle
+    goal_toe = toe + move_toe + move_ankle * (1 - toe_weight)[:, None]
+    foot = toe - ankle
+    aim = _limited_arc(foot, goal_toe - goal_ankle)
+    if floor:
+        heel_point, ball_point = (np.asarray(SOLE_POINTS[i][1]) for i in soles[:2])
+        ball = goal_ankle[:, 1] + rotations.rotate_vectors(aim, foot)[:, 1] + ball_point[1]
+        goal_ankle[:, 1] += _ease_up(ball)
+        goal_toe[:, 1] += _ease_up(ball)
+        heel = rotations.rotate_vectors(aim, world[:, leg[2]] @ heel_point)[:, 1] + goal_ankle[:, 1]
+        # A heel below the floor rises; the toe stays down where it stands.
+        raise_heel = _ease_up(heel)
+        goal_ankle[:, 1] += raise_heel
+        goal_toe[:, 1] += raise_heel * (1 - toe_weight)
+        aim = _limited_arc(foot, goal_toe - goal_ankle)
+    return goal_ankle, aim
+
+
+def _corrections(
+    positions: np.ndarray,
+    held: np.ndarray,
+    column: int,
+    upright: np.ndarray,
+    fps: float,
+    *,
+    floor: bool,
+    slack: float,
+) -> np.ndarray:
+    """Offsets (T, 3) that hold a joint at an anchor in every contact and fade in between.
+
+    The ends of a contact where the joint is already more than ``slack`` metres above its anchor are landing
+    or leaving, not standing: they are removed from ``held``.
+    """
+    frames = len(positions)
+    offsets = np.zeros_like(positions)
+    slow = (
+        1.0 / (np.sum(np.gradient(positions, axis=0) ** 2, axis=1) * fps**2 + 0.05**2)
+        if frames > 1
+        else np.ones(1)
+    )
+    kept = []
+    for start, stop in intervals(held[:, column]):
+        anchor = np.average(positions[start:stop], axis=0, weights=slow[start:stop])
+        rise = positions[start:stop, 1] - anchor[1]
+        low = np.flatnonzero(rise < slack)
+        first = start + (low[0] if start > 0 else 0)
+        last = start + low[-1] + 1 if stop < frames else stop
+        held[start:first, column] = False
+        held[last:stop, column] = False
+        anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
+        if floor:
+            anchor[1] = _anchor_height(anchor[1], column, float(upright[first:last].mean()))
+        offsets[first:last] = anchor - positions[first:last]
+        kept.append((first, last))
+    _fade(offsets, kept, fps)
+    return offsets
+
+
+def _anchor_height(height: float, column: int, upright: float) -> float:
+    """Height of an anchor: on the floor where the sole is down, its own where the foot lies or stands on something."""
+    rest = CONTACT_REST_HEIGHTS[column]
+    if upright < 0.6 or abs(height - rest) > 0.07:
+        return height
+    if column in (1, 3):
+        return rest
+    return rest + float(np.clip(height - rest, 0.0, 0.02))  # an ankle rolls a little above its rest
+
+
+def _fade(offsets: np.ndarray, kept: list[tuple[int, int]], fps: float) -> None:
+    """Fill the frames between contacts, in place, by Hermite curves from and to the offsets inside them."""
+    frames = len(offsets)
+    blend = max(2, round(BLEND_SECONDS * fps))
+    limit = _MAX_RELEASE_SPEED / fps
+
+    def slope(at: int, inner: int) -> np.ndarray:
+        """Change of the offset per frame at a contact's edge, seen from inside the contact."""
+        step = (offsets[at] - offsets[inner]) * (1 if at > inner else -1)
+        return step * min(1.0, limit / max(float(np.linalg.norm(step)), 1e-12))
+
+    ends: list[tuple[int, np.ndarray | None]] = [(-1, None)]
+    starts: list[tuple[int, np.ndarray | None]] = []
+    for first, last in kept:
+        single = last - first < 2
+        starts.append((first, np.zeros(3) if single else slope(first, first + 1)))
+        ends.append((last - 1, np.zeros(3) if single else slope(last - 1, last - 2)))
+    starts.append((frames, None))
+    zero = np.zeros(3)
+    for (left, leaving), (right, landing) in zip(ends, starts, strict=True):
+        if leaving is not None and landing is not None and right - left <= 2 * blend:
+            _hermite(offsets, left, right, offsets[left], leaving, offsets[right], landing)
+            continue
+        if leaving is not None:
+            _hermite(offsets, left, left + blend, offsets[left], leaving, zero, zero)
+        if landing is not None:
+            _hermite(offsets, right - blend, right, zero, zero, offsets[right], landing)
+
+
+def _hermite(
+    out: np.ndarray, left: int, right: int, p0: np.ndarray, v0: np.ndarray, p1: np.ndarray, v1: np.ndarray
+) -> None:
+    """Write the frames strictly between ``left`` and ``right``; speeds are per frame."""
+    inside = np.arange(max(left + 1, 0), min(right, len(out)))
+    if not inside.size:
+        return
+    length = right - left
+    u = ((inside - left) / length)[:, None]
+    h00, h10 = (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2
+    h01, h11 = u**2 * (3 - 2 * u), u**2 * (u - 1)
+    out[inside] = h00 * p0 + h10 * length * v0 + h01 * p1 + h11 * length * v1
+
+
+def _soft_mask(mask: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) 1 in contact, fading to 0 over the blend time on either side."""
+    held = np.flatnonzero(mask)
+    if not held.size:
+        return np.zeros(len(mask))
+    frames = np.arange(len(mask))
+    right = np.searchsorted(held, frames).clip(max=held.size - 1)
+    distance = np.minimum(np.abs(held[right] - frames), np.abs(frames - held[np.maximum(right - 1, 0)]))
+    u = np.clip(1 - distance / max(2, round(BLEND_SECONDS * fps)), 0.0, 1.0)
+    return u * u * (3 - 2 * u)
+
+
+def _ease_up(height: np.ndarray) -> np.ndarray:
+    """(T,) how far to rise so that ``height`` is not below the floor; smooth around zero."""
+    m = _SOFT_FLOOR
+    return np.where(height < -m, -height, np.where(height > m, 0.0, (m - height) ** 2 / (4 * m)))
+
+
+def _limited_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Smallest turn from one direction to another as quaternions (T, 4), at most :data:`MAX_FOOT_TURN`."""
+    turn = rotations.quaternion_to_axis_angle(rotations.shortest_arc(source, target))
+    angle = np.linalg.norm(turn, axis=-1, keepdims=True)
+    return rotations.axis_angle_to_quaternion(
+        turn * np.minimum(1.0, MAX_FOOT_TURN / np.maximum(angle, 1e-12))
+    )
+
+
+def _pelvis_drop(
+    joints: np.ndarray, targets: list[tuple[np.ndarray, np.ndarray]], held: np.ndarray, fps: float
+) -> np.ndarray:
+    """(T,) metres by which the pelvis is lowered so that both legs reach the feet that stand."""
+    need = np.zeros(len(joints))
+    for (leg, columns, _), (goal, _) in zip(_LEGS, targets, strict=True):
+        hip, ankle = joints[:, leg[0]], joints[:, leg[2]]
+        length = float(np.linalg.norm(REST_OFFSETS[leg[1]]) + np.linalg.norm(REST_OFFSETS[leg[2]]))
+        # A leg that the source holds straighter than the eased reach may stay so.
+        reach = np.maximum((1 - SOFT) * length, np.linalg.norm(ankle - hip, axis=1))
+        aside = np.sum((goal - hip)[:, [0, 2]] ** 2, axis=1)
+        height = hip[:, 1] - goal[:, 1]
+        lower = height - np.sqrt(np.maximum(reach**2 - aside, 0.0))
+        stands = held[:, list(columns)].any(axis=1) & (height > 0.5 * length)
+        need = np.maximum(need, np.where(stands, lower, 0.0))
+    need = np.clip(need, 0.0, MAX_PELVIS_DROP)
+    return filters.upper_envelope(need, round(0.12 * fps)) if need.any() else need
+
+
+def _pose_leg(
+    poses: np.ndarray,
+    joints: np.ndarray,
+    world: np.ndarray,
+    leg: tuple[int, ...],
+    goal: np.ndarray,
+    aim: np.ndarray,
+    *,
+    floor: bool,
+) -> None:
+    """Write the local rotations of hip, knee, ankle and toe (in place) for an ankle at ``goal`` turned by ``aim``."""
+    hip, knee, ankle, toe = leg
+    hinge = world[:, hip, :, 0]  # flexion is a turn about the thigh's own X axis
+    thigh_turn, shin_turn = solve_two_bone(joints[:, hip], joints[:, knee], joints[:, ankle], goal, hinge)
+    thigh = rotations.quaternion_to_matrix(thigh_turn) @ world[:, hip]
+    shin = rotations.quaternion_to_matrix(shin_turn) @ world[:, knee]
+    foot = rotations.quaternion_to_matrix(aim) @ world[:, ankle]
+    local = {
+        hip: _relative(world[:, 0], thigh),
+        knee: _relative(thigh, shin),
+        ankle: _relative(shin, foot),
+    }
+    if floor:
+        place = goal + rotations.rotate_vectors(aim, joints[:, toe] - joints[:, ankle])
+        toes = rotations.quaternion_to_matrix(aim) @ world[:, toe]
+        bend = rotations.quaternion_to_matrix(_toe_bend(place[:, 1], toes))
+        local[toe] = _relative(foot, bend @ toes)
+    for joint, matrix in local.items():
+        new = rotations.matrix_to_axis_angle(matrix)
+        same = np.abs(matrix - rotations.axis_angle_to_matrix(poses[:, joint])).max(axis=(1, 2)) < 1e-7
+        poses[:, joint] = np.where(same[:, None], poses[:, joint], new)
+
+
+def _toe_bend(height: np.ndarray, toes: np.ndarray) -> np.ndarray:
+    """World quaternions (T, 4) that bend the toes up where their tip would go through the floor (toe-off).
+
+    Args:
+        height: (T,) of the foot joint.
+        toes: (T, 3, 3) global rotation of the foot joint.
+    """
+    tip = toes @ np.asarray(SOLE_POINTS[2][1])
+    length = float(np.linalg.norm(SOLE_POINTS[2][1]))
+    below = _ease_up(height + tip[:, 1])
+    now = np.arcsin(np.clip(tip[:, 1] / length, -1, 1))
+    wanted = np.arcsin(np.clip((tip[:, 1] + below) / length, -1, 1))
+    angle = np.where(toes[:, 1, 1] > 0, np.clip(wanted - now, 0.0, MAX_TOE_BEND), 0.0)
+    axis = np.cross(tip, np.array([0.0, 1.0, 0.0]))
+    axis /= np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
+    return rotations.axis_angle_to_quaternion(axis * angle[:, None])
+
+
+def _relative(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
+    return np.swapaxes(parent, -1, -2) @ child
