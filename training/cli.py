@@ -1,0 +1,47 @@
+"""``understudy-train``: raw data to store, store to weights, weights to pack.
+
+Every command is a module of :mod:`.commands` with ``add_arguments(parser)`` and ``run(arguments) -> int``;
+it is imported only when its name is on the command line, so ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..backend.errors import UnderstudyError
+
+COMMANDS: dict[str, str] = {
+    "prepare": "turn a raw data set into clips and captions of a store",
+    "preview": "draw clips of a store as contact sheets",
+}
+"""Name of each command (and of its module) and its line of help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Exit codes: 0 done, 1 the job failed, 2 bad input or usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="understudy-train", description="Train Understudy on motion data.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    for name, line in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        if name == chosen:
+            module = import_module(f".commands.{name.replace('-', '_')}", __package__)
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    parsed = parser.parse_args(words)
+    try:
+        return int(parsed.run(parsed))
+    except UnderstudyError as error:
+        print(f"understudy-train: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("understudy-train: stopped.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Mesh2Motion's animation libraries (CC0 1.0): two GLB files, with fingers.
+
+Two skeletons with different names; keys every 1/24 s; loops run in place, ``RM`` carries root motion.
+``Idle``, ``Walk`` and ``Sit`` of the base file are motionless rest poses in spite of their names:
+static takes are skipped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...backend.motion.clip import Clip
+from ..formats import gltf
+from ..formats.source import SourceMotion
+from ..retarget import Rig, place_on_floor, retarget
+from . import rigs
+from .item import Item
+from .raw import Raw
+from .store import FPS, Job
+
+LICENCE = "CC0-1.0"
+ATTRIBUTION = "Mesh2Motion/mesh2motion-app"
+
+
+def jobs(raw: Raw) -> list[Job]:
+    """One job per animation that moves."""
+    result = []
+    for row in raw.table("cc0/animations.csv"):
+        if row["static"] == "yes":
+            continue
+        stem = "base" if "base" in row["file"] else "addon"
+        name = f"{stem}_{row['name'].replace(' ', '_').replace('-', '_')}"
+        item = Item(
+            dataset="cc0", motion_name=name, trial=name, kind="whole", text=[row["caption_1"], row["caption_2"]],
+            caption_source="cc0", source=ATTRIBUTION, licence=LICENCE,
+        )  # fmt: skip
+        result.append(Job("cc0", name, convert, raw.path(f"cc0/{row['file']}"), {"animation": row["name"]}, [item]))
+    return result
+
+
+def read_motion(path: Path, *, animation: str, fps: float = FPS) -> tuple[SourceMotion, Rig]:
+    """One animation and the rig of its file."""
+    motion = gltf.motion_of(gltf.read_glb(path), animation, fps=fps)
+    return motion, rigs.CC0_BASE if "DEF-hips" in motion.names else rigs.CC0_ADDON
+
+
+def convert(path: Path, *, animation: str) -> Clip:
+    motion, rig = read_motion(path, animation=animation)
+    return place_on_floor(retarget(motion, rig))

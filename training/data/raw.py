@@ -1,0 +1,86 @@
+"""Finding raw files: a folder as downloaded, or the archive it came in, unpacked once into the store."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...backend.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The raw data under ``root``; archives are unpacked under ``cache``."""
+
+    root: Path
+    cache: Path
+
+    def path(self, relative: str) -> Path:
+        """A file that must be there.
+
+        Raises:
+            BadInput: it is not.
+        """
+        path = self.root / relative
+        if not path.is_file():
+            raise BadInput(f"{relative} is missing under {self.root}.", field="root")
+        return path
+
+    def table(self, relative: str) -> list[dict[str, str]]:
+        """Rows of a CSV file with a header."""
+        with self.path(relative).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def folder(self, relative: str, archive: str) -> Path:
+        """A folder of raw files, out of ``archive`` (``.tar.xz`` beside it) where it is not unpacked.
+
+        ``relative`` is the folder, ``archive`` the file; both below the root. The archive holds the
+        folder's last name as its top level.
+
+        Raises:
+            BadInput: neither is there, or the archive is damaged.
+        """
+        parent = (self.root / archive).parent
+        for plain in (self.root / relative, parent / Path(relative).name / Path(relative).name):
+            if plain.is_dir():
+                return plain
+        cached = self.cache / relative
+        if cached.is_dir():
+            return cached
+        packed = self.root / archive
+        if not packed.is_file():
+            raise BadInput(f"Neither {relative} nor {archive} is there under {self.root}.", field="root")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+            try:
+                with tarfile.open(packed) as tar:
+                    tar.extractall(scratch, filter="data")
+            except (tarfile.TarError, OSError, EOFError) as error:
+                raise BadInput(f"{archive} cannot be unpacked ({error}).", field="root") from None
+            top = Path(scratch) / cached.name
+            if not top.is_dir():
+                raise BadInput(f"{archive} does not hold a folder named {cached.name}.", field="root")
+            os.replace(top, cached)
+        return cached
+
+    def texts(self, folder: str, archive: str, names: set[str]) -> dict[str, str]:
+        """Some of the many small text files, by name without ``.txt``, without unpacking the others."""
+        plain = self.root / folder
+        if plain.is_dir():
+            files = {name: plain / f"{name}.txt" for name in names}
+            return {name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()}
+        found: dict[str, str] = {}
+        try:
+            with tarfile.open(self.path(archive)) as tar:
+                for member in tar:
+                    name = Path(member.name).stem
+                    if name in names and member.isfile():
+                        stream = tar.extractfile(member)
+                        found[name] = stream.read().decode("utf-8") if stream else ""
+        except (tarfile.TarError, EOFError) as error:
+            raise BadInput(f"{archive} cannot be read ({error}).", field="root") from None
+        return found

@@ -1,0 +1,37 @@
+"""The data sets that ``understudy-train prepare`` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from .raw import Raw
+from .store import Job
+
+SETS: dict[str, str] = {
+    "cmu": ".cmu",
+    "cc0": ".cc0",
+}
+"""Each set's converter module; it has ``jobs(raw) -> list[Job]``."""
+
+OPEN: tuple[str, ...] = tuple(SETS)
+"""The sets that allow commercial use: what ``prepare open`` makes."""
+
+
+def jobs_of(dataset: str, root: Path, store: Path) -> list[Job]:
+    """The jobs of a set, or of all open sets.
+
+    Args:
+        dataset: a name of :data:`SETS`, or ``open``.
+        root: the raw data.
+        store: archives are unpacked under ``store/raw``.
+    """
+    raw = Raw(Path(root), Path(store) / "raw")
+    names = OPEN if dataset == "open" else (dataset,)
+    result: list[Job] = []
+    for name in names:
+        module = import_module(SETS[name], __package__)
+        jobs: Callable[[Raw], list[Job]] = module.jobs
+        result += jobs(raw)
+    return result

@@ -1,0 +1,262 @@
+"""Carry a motion from any skeleton onto the 55-joint SMPL-X skeleton, aware of both rest poses.
+
+Every joint of ours is driven by the world rotation of a source joint:
+
+    ``W_ours(t) = W_source(t) @ A``,   ``W_source(rest) = I``
+
+where the constant ``A`` turns our rest bone onto the source's rest bone (a swing; the twist about the
+bone stays as it is, so knees and elbows keep their hinge axes). Hence limb directions are those of
+the source exactly, whatever its rest pose: T-pose, A-pose, arms down or legs apart. The trunk has no
+swing: an upright trunk is upright in both, and tilting it to make the spine's bones parallel would
+tilt the shoulders. Feet are aligned by their soles instead of their bones, see :func:`sole_pitch`.
+
+The root's path is scaled by the ratio of leg lengths, so steps stay in proportion and feet do not skate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..backend.motion import rotations as rot
+from ..backend.motion.clip import Clip
+from ..backend.motion.skeleton import (
+    CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX, J0, NUM_JOINTS, PARENTS, PARTS, REST_OFFSETS, rest_joints,
+)  # fmt: skip
+from .formats.source import SourceMotion
+
+STILL = 0.25
+"""Metres a second: a foot slower than this (ankle and ball both) may be standing on something."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What moves one of our joints.
+
+    Attributes:
+        sources: source joints with weights (two at most); their world rotations are blended.
+        bone: our child joint and the two source points (``joint`` or ``joint.tip``) of the matching
+            bone; empty for a joint that keeps its rest orientation (trunk, head).
+    """
+
+    sources: tuple[tuple[str, float], ...]
+    bone: tuple[str, str, str] | tuple[()] = ()
+
+
+@dataclass(frozen=True)
+class Foot:
+    """A source foot: its ankle and ball joints, the joint that turns the toes, whether the rest sole is flat."""
+
+    ankle: str
+    ball: str
+    toes: str = ""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """How a family of source skeletons maps onto ours.
+
+    Attributes:
+        drives: by our joint name; joints left out follow their parent (rest pose relative to it).
+        hips: the two source joints whose middle is the middle of our hips.
+        legs: per side hip, knee and ankle source joints, to measure the leg.
+        feet: left and right.
+        flat_rest: the source stands flat-footed in its rest pose, so the soles need no measuring.
+        known: which of our parts the source really contains.
+    """
+
+    drives: dict[str, Drive]
+    hips: tuple[str, str]
+    legs: tuple[tuple[str, str, str], tuple[str, str, str]]
+    feet: tuple[Foot, Foot]
+    flat_rest: bool = False
+    known: dict[str, bool] = field(default_factory=lambda: {**dict.fromkeys(PARTS, True), "hands": False, "face": False})
+
+
+def retarget(motion: SourceMotion, rig: Rig) -> Clip:
+    """A clip of the same motion; its floor is still the source's (see :func:`place_on_floor`)."""
+    world = np.broadcast_to(np.eye(3), (len(motion), NUM_JOINTS, 3, 3)).copy()
+    driven = np.zeros(NUM_JOINTS, bool)
+    for name, drive in rig.drives.items():
+        j = INDEX[name]
+        world[:, j] = _blend(motion, drive.sources) @ _alignment(motion, name, drive)
+        driven[j] = True
+    pitches = {}
+    for side, foot in zip(("left", "right"), rig.feet, strict=True):
+        pitches[side] = _foot(motion, rig, side, foot, world, driven)
+
+    local = np.broadcast_to(np.eye(3), world.shape).copy()
+    relaxed = relaxed_hands() if not rig.known["hands"] else np.zeros((NUM_JOINTS, 3))
+    for j, parent in enumerate(PARENTS):
+        if not driven[j]:
+            local[:, j] = rot.axis_angle_to_matrix(relaxed[j])
+            world[:, j] = world[:, parent] @ local[:, j]
+        elif parent < 0:
+            local[:, j] = world[:, j]
+        else:
+            local[:, j] = np.swapaxes(world[:, parent], -1, -2) @ world[:, j]
+
+    scale = leg_length() / source_leg_length(motion, rig)
+    middle = 0.5 * (motion.point(rig.hips[0]) + motion.point(rig.hips[1])) * scale
+    ours = 0.5 * (REST_OFFSETS[INDEX["left_hip"]] + REST_OFFSETS[INDEX["right_hip"]])
+    trans = middle - world[:, 0] @ ours - J0
+    return Clip(
+        poses=rot.matrix_to_axis_angle(local),
+        trans=trans,
+        fps=motion.fps,
+        known=dict(rig.known),
+        meta={"scale": round(float(scale), 4), "sole_pitch_deg": pitches},
+    )
+
+
+def _blend(motion: SourceMotion, sources: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """Weighted middle (T, 3, 3) of one or two world rotations."""
+    first = motion.rotations[:, motion.index(sources[0][0])]
+    if len(sources) == 1:
+        return first
+    second = motion.rotations[:, motion.index(sources[1][0])]
+    weight = np.full((len(first), 1), sources[1][1] / (sources[0][1] + sources[1][1]))
+    return rot.quaternion_to_matrix(rot.slerp(rot.matrix_to_quaternion(first), rot.matrix_to_quaternion(second), weight))
+
+
+def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
+    if not drive.bone:
+        return np.eye(3)
+    child, start, end = drive.bone
+    ours = REST_OFFSETS[INDEX[child]]
+    theirs = motion.rest_point(end) - motion.rest_point(start)
+    return rot.quaternion_to_matrix(rot.shortest_arc(ours, theirs))
+
+
+def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray) -> dict[str, float]:
+    """Drive our ankle and ball: headings from the bone, pitch from the sole."""
+    ours = REST_OFFSETS[INDEX[f"{side}_foot"]]
+    theirs = motion.rest_point(foot.ball) - motion.rest_point(foot.ankle)
+    turn = rot.yaw_matrix(_heading(theirs) - _heading(ours))
+    forward = rot.yaw_matrix(_heading(theirs)) @ np.array([0.0, 0.0, 1.0])
+    side_axis = np.cross([0.0, 1.0, 0.0], forward)
+    result = {}
+    for ours_name, source in ((f"{side}_ankle", foot.ankle), (f"{side}_foot", foot.toes)):
+        if not source:
+            continue
+        pitch = 0.0 if rig.flat_rest else sole_pitch(motion, source, foot, forward)
+        # A positive turn about the side axis lowers the toes; the stance pitch is taken back.
+        level = rot.axis_angle_to_matrix(side_axis * pitch)
+        j = INDEX[ours_name]
+        world[:, j] = motion.rotations[:, motion.index(source)] @ level @ turn
+        driven[j] = True
+        result[ours_name.split("_")[1]] = round(float(np.degrees(pitch)), 2)
+    return result
+
+
+def _heading(vector: np.ndarray) -> np.ndarray:
+    return np.arctan2(vector[0], vector[2])
+
+
+TYPICAL_PITCH = {True: np.radians(-5.0), False: np.radians(0.0)}
+"""Elevation of a CMU foot (True) and of its toes in stance, when a motion never stands still."""
+_PRIOR_FRAMES = 8.0
+
+
+def sole_pitch(motion: SourceMotion, joint: str, foot: Foot, forward: np.ndarray) -> float:
+    """Elevation, radians, that the rest pose's horizontal sole has while the foot stands still.
+
+    A marker-fitted rest pose does not stand flat: CMU's feet point down by 0 to 12 degrees more or
+    less in stance, constant for a subject. It is measured as the median over frames in which ankle and
+    ball hardly move, shrunk towards the typical value when such frames are few.
+    """
+    ankle, ball = motion.point(foot.ankle), motion.point(foot.ball)
+    speed = np.maximum(_speed(ankle, motion.fps), _speed(ball, motion.fps))
+    still = speed < 0.6 * STILL
+    direction = motion.rotations[:, motion.index(joint)] @ forward
+    elevation = np.arcsin(np.clip(direction[:, 1], -1, 1))
+    still &= np.abs(elevation) < np.radians(35)
+    typical = TYPICAL_PITCH[joint == foot.ankle]
+    count = int(still.sum())
+    if not count:
+        return float(typical)
+    return float((count * np.median(elevation[still]) + _PRIOR_FRAMES * typical) / (count + _PRIOR_FRAMES))
+
+
+def _speed(points: np.ndarray, fps: float) -> np.ndarray:
+    """Central-difference speed (T,) of points (T, 3)."""
+    if len(points) < 2:
+        return np.zeros(len(points))
+    return np.linalg.norm(np.gradient(points, axis=0), axis=-1) * fps
+
+
+def leg_length() -> float:
+    """Hip to ankle along the bones of our skeleton, metres."""
+    return float(np.linalg.norm(REST_OFFSETS[INDEX["left_knee"]]) + np.linalg.norm(REST_OFFSETS[INDEX["left_ankle"]]))
+
+
+def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
+    """The same of the source, the mean of both legs."""
+    lengths = [
+        np.linalg.norm(motion.rest_point(b) - motion.rest_point(a))
+        for leg in rig.legs
+        for a, b in zip(leg[:-1], leg[1:], strict=True)
+    ]
+    return float(np.sum(lengths) / len(rig.legs))
+
+
+def relaxed_hands() -> np.ndarray:
+    """(55, 3) axis-angle of loosely curled fingers, zero elsewhere; for sources without fingers.
+
+    Our own values: knuckles 15 to 25 degrees, growing towards the little finger, middle joints a little
+    more, end joints less, as a hand hangs at rest.
+    """
+    pose = np.zeros((NUM_JOINTS, 3))
+    curl = {"index": (14, 22, 12), "middle": (20, 26, 14), "ring": (24, 28, 15), "pinky": (26, 26, 14)}
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        for finger, degrees in curl.items():
+            for i, angle in enumerate(degrees, 1):
+                pose[INDEX[f"{side}_{finger}{i}"], 2] = sign * np.radians(angle)
+        for i, angle in enumerate((8, 10, 12), 1):
+            pose[INDEX[f"{side}_thumb{i}"]] = np.radians(angle) * np.array([0.3, -sign * 0.7, sign * 0.5]) * 0.8
+    return pose
+
+
+def sole_heights(clip: Clip, joints: np.ndarray | None = None) -> np.ndarray:
+    """(T, 4) height of the sole under each contact joint, as if the foot stood flat, metres."""
+    joints = clip.joints() if joints is None else joints
+    return joints[:, list(CONTACT_JOINTS), 1] - np.array(CONTACT_REST_HEIGHTS)
+
+
+def floor_height(clip: Clip) -> float:
+    """The level of the standing feet, metres, robust against climbing, falling and noise.
+
+    Heights of feet that hardly move, lowest foot of a frame; the floor is the densest level among the
+    lower half of them (a subject on a playground also stands higher up, and a low percentile alone
+    would follow outliers). Without a still foot: the 2nd percentile of the lowest joint.
+    """
+    joints = clip.joints()
+    heights = sole_heights(clip, joints)
+    speed = np.stack([_speed(joints[:, j], clip.fps) for j in CONTACT_JOINTS], axis=1)
+    foot_height = np.minimum(heights[:, [0, 2]], heights[:, [1, 3]])
+    foot_speed = np.maximum(speed[:, [0, 2]], speed[:, [1, 3]])
+    still = np.where(foot_speed < STILL, foot_height, np.inf).min(axis=1)
+    still = np.sort(still[np.isfinite(still)])
+    if len(still) < max(5, clip.fps * 0.1):
+        # A short run: the lowest points of the stance are the floor.
+        return float(np.percentile(foot_height.min(axis=1), 5))
+    level, count = still[0], 0
+    for height in still[:: max(1, len(still) // 200)]:
+        inside = int(np.searchsorted(still, height + 0.03) - np.searchsorted(still, height))
+        # A higher level must be clearly the more common one to be taken for the floor.
+        if inside > count * 1.5 + 2 and (count == 0 or inside > 3 * np.searchsorted(still, height)):
+            level, count = height, inside
+    window = still[(still >= level) & (still <= level + 0.03)]
+    return float(np.median(window))
+
+
+def place_on_floor(clip: Clip) -> Clip:
+    """Shift the clip so that standing soles are at y = 0."""
+    floor = floor_height(clip)
+    return clip.replace(trans=clip.trans - np.array([0.0, floor, 0.0]), meta={**clip.meta, "floor": round(floor, 4)})
+
+
+def rest_height() -> float:
+    """Height of the pelvis over the sole in our rest pose, metres."""
+    return float(rest_joints()[0, 1] - rest_joints()[CONTACT_JOINTS[0], 1] + CONTACT_REST_HEIGHTS[0])
