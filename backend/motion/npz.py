@@ -20,7 +20,8 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from . import archive, dialects
+from ..errors import BadInput
+from . import archive, bvh, dialects
 from .clip import Clip
 
 Dialect = Literal["auto", "amass", "smplh", "smplx"]
@@ -30,17 +31,19 @@ def write_clip(
     clip: Clip,
     target: str | os.PathLike[str] | BinaryIO,
     *,
-    dialect: Literal["amass", "smplx"] = "amass",
+    dialect: Literal["amass", "smplx", "bvh"] = "amass",
 ) -> None:
     """Write a clip. The same clip gives the same bytes; a file appears whole or not at all.
 
     Args:
         clip: the motion.
         target: a path, or a binary file open for writing.
-        dialect: ``amass`` (Z up) or ``smplx`` (Y up: the SMPL-X add-on, BEAT2).
+        dialect: ``amass`` (Z up), ``smplx`` (Y up: the SMPL-X add-on, BEAT2), or ``bvh``, which is text and
+            holds the motion alone.
 
     Raises:
-        BadInput: the target cannot be written, or the clip holds numbers that are not finite.
+        BadInput: the target cannot be written, the clip holds numbers that are not finite, or the dialect
+            is unknown.
     """
     data = _to_bytes(clip, dialect)
     if isinstance(target, (str, os.PathLike)):
@@ -90,4 +93,6 @@ def _to_bytes(clip: Clip, dialect: str) -> bytes:
         return archive.pack(dialects.to_amass(clip))
     if dialect == "smplx":
         return archive.pack(dialects.to_smplx(clip))
-    raise ValueError(f"Unknown dialect {dialect!r}: use amass or smplx.")
+    if dialect == "bvh":
+        return bvh.clip_to_bvh(clip).encode("ascii")
+    raise BadInput(f"Unknown dialect {dialect!r}: use amass, smplx or bvh.", field="dialect")

@@ -153,6 +153,24 @@ def euler_to_matrix(angles: np.ndarray, order: str) -> np.ndarray:
     return result
 
 
+def matrix_to_euler(matrix: np.ndarray, order: str) -> np.ndarray:
+    """(..., 3, 3) -> angles (..., 3), the inverse of :func:`euler_to_matrix` for three different axes.
+
+    The middle angle lies in [-pi/2, pi/2]; where it reaches an end (gimbal lock) the last angle is zero.
+    """
+    m = np.asarray(matrix)
+    i, j, k = ("XYZ".index(axis) for axis in order.upper())
+    if len({i, j, k}) != 3:
+        raise ValueError(f"The order must name three different axes, not {order!r}.")
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    middle = np.arcsin(np.clip(sign * m[..., i, k], -1.0, 1.0))
+    locked = np.hypot(m[..., i, i], m[..., i, j]) < 1e-7
+    first = np.arctan2(-sign * m[..., j, k], m[..., k, k])
+    last = np.arctan2(-sign * m[..., i, j], m[..., i, i])
+    first = np.where(locked, np.arctan2(sign * m[..., k, j], m[..., j, j]), first)
+    return np.stack([first, middle, np.where(locked, 0.0, last)], axis=-1)
+
+
 def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Quaternion (..., 4) of the smallest rotation from one direction to another."""
     a = source / np.maximum(np.linalg.norm(source, axis=-1, keepdims=True), 1e-12)
