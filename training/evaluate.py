@@ -90,3 +90,30 @@ def nearest_captions(clip: Clip, corpus: Corpus, count: int = 3) -> list[str]:
     segments = [s for s in corpus.segments if len(s) >= 30]
     neighbours = Neighbours(np.stack([descriptor(_features(s)) for s in segments]))
     return [segments[i].captions[0] for i in neighbours.order(descriptor_of_clip(clip))[:count]]
+
+
+def headline(numbers: dict[str, Any]) -> dict[str, float]:
+    """The few numbers that go into pack.toml and the card."""
+    held = numbers["held_in"]
+    result = {
+        "held-in action match, nearest clip": held["match"],
+        "held-in action match, nearest three clips": held["match_3"],
+        "held-in action match, chance": held["chance"],
+        "seconds of computing per second of motion (torch, CPU)": held["compute_seconds_per_second"],
+    }
+    for name in held["physics_generated"]:
+        result[f"{name}, generated"] = held["physics_generated"][name]["mean"]
+        result[f"{name}, captured"] = held["physics_captured"][name]["mean"]
+    return result
+
+
+def report(numbers: dict[str, Any]) -> str:
+    """A readable summary."""
+    held = numbers["held_in"]
+    lines = [f"Pack {numbers['pack']}, {held['cases']} captions of the training set", ""]
+    for row in held["rows"]:
+        mark = "=" if row["match"] else "~" if row["match_3"] else "x"
+        lines.append(f"  {mark} {row['action']:10} {row['caption'][:60]:60} -> {row['nearest'][:60]}")
+    lines.append("")
+    lines += [f"  {name}: {value:.4g}" for name, value in headline(numbers).items()]
+    return "\n".join(lines)

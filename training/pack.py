@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
 from ..backend.errors import BadInput
@@ -49,6 +50,22 @@ class PackRecipe(BaseModel):
     """The model card's text, Markdown."""
 
 
+def read_recipe(path: Path) -> PackRecipe:
+    """Read and check a recipe's YAML.
+
+    Raises:
+        BadInput: the file or a key is wrong.
+    """
+    try:
+        return PackRecipe.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise BadInput(f"The recipe {path} cannot be read: {error}.", field="config") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"The recipe {path} is wrong at {where}: {first['msg']}.", field=where) from error
+
+
 def _weights(folder: Path, target: Path) -> None:
     source = folder / "model.safetensors"
     if not source.exists():
@@ -60,6 +77,7 @@ def _weights(folder: Path, target: Path) -> None:
         for key, value in load_file(source).items()
     }
     save_file(state, target)
+    target.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def _toml_string(text: str) -> str:

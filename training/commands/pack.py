@@ -1,0 +1,26 @@
+"""``understudy-train pack --config FILE --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML recipe of the pack")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, for example packs/open")
+    parser.add_argument(
+        "--metrics", type=Path, metavar="FILE.json", help="numbers of 'evaluate --out' for the card and pack.toml"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ..evaluate import headline
+    from ..pack import read_recipe, write_pack
+
+    metrics = headline(json.loads(arguments.metrics.read_text("utf-8"))) if arguments.metrics else {}
+    folder = write_pack(read_recipe(arguments.config), arguments.out, metrics)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"Wrote {folder} ({size / 1e6:.1f} MB).")
+    return 0
