@@ -16,6 +16,9 @@ from ..backend.errors import UnderstudyError
 COMMANDS: dict[str, str] = {
     "prepare": "turn a raw data set into clips and captions of a store",
     "preview": "draw clips of a store as contact sheets",
+    "stage": "train the tokenizers, the language model or the diffusion model",
+    "evaluate": "measure a pack against the store",
+    "pack": "make a pack of trained stages",
 }
 """Name of each command (and of its module) and its line of help."""
 

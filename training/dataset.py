@@ -95,11 +95,11 @@ def load_corpus(store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool =
     motions: dict[tuple[str, bool], Motion] = {}
     segments: list[Segment] = []
     for row, flip in ((row, flip) for row in rows for flip in ((False, True) if mirrored else (False,))):
-        key = (row["motion_data_path"], flip)
+        key = (row["path"], flip)
         if key not in motions:
-            path = store / row["motion_data_path"]
+            path = store / row["path"]
             features, known = _features(path, store / "features", mirrored=flip)
-            motions[key] = Motion(path.stem, row["dataset"], row["split_in_original"], features, known, flip)
+            motions[key] = Motion(path.stem, row["dataset"], row["split"], features, known, flip)
         motion = motions[key]
         scale = FPS / row["fps"]
         start = round(row["start_frame"] * scale)

@@ -128,3 +128,26 @@ class Captions:
         sources = "captions_extra" if self.extra.get(trial) else ("cmu_description" if own else "")
         items.append(Item(motion_name=trial, kind="whole", text=own, caption_source=sources, **base))  # type: ignore[arg-type]
         return items
+
+
+_MIRRORED = {
+    "left": "right",
+    "right": "left",
+    "clockwise": "counterclockwise",
+    "counterclockwise": "clockwise",
+    "counter-clockwise": "clockwise",
+    "anticlockwise": "clockwise",
+    "anti-clockwise": "clockwise",
+}
+_SIDES = re.compile(r"\b(counter-?clockwise|anti-?clockwise|clockwise|left|right)(?=\b|ward|side|hand)", re.IGNORECASE)
+
+
+def mirror_caption(text: str) -> str:
+    """The caption of the mirrored motion: sides and turning senses exchanged, each word once."""
+
+    def swap(match: re.Match[str]) -> str:
+        word = match.group(0)
+        swapped = _MIRRORED[word.lower()]
+        return swapped.capitalize() if word[0].isupper() else swapped
+
+    return _SIDES.sub(swap, text)
