@@ -21,8 +21,10 @@ from .kinematics import forward_kinematics
 from .skeleton import CONTACT_JOINTS, INDEX
 
 SMOOTH_SECONDS = 0.1
-"""Half width of the smoothing window: at 30 fps seven frames, which pass about 9 Hz."""
-MAX_ROOT_SHIFT = 0.12
+"""Half width of the smoothing window: seven frames at 30 fps."""
+JITTER_ANGLE, JITTER_LENGTH = np.radians(2.0), 0.01
+"""Radians and metres: a larger change by the filter would be blur."""
+MAX_ROOT_SHIFT = 0.10
 """Metres the root is raised or lowered at most to bring standing feet onto the floor."""
 MAX_BODY_LIFT = 0.30
 MAX_DRIFT_SPEED = 0.6
@@ -56,8 +58,8 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
     trans = np.array(clip.trans, dtype=np.float64)
     if smooth:
         half_width = round(SMOOTH_SECONDS * clip.fps)
-        poses = filters.smooth_rotations(poses, half_width)
-        trans = filters.savitzky_golay(trans, half_width)
+        poses = filters.smooth_rotations(poses, half_width, float(JITTER_ANGLE))
+        trans = filters.smooth(trans, half_width, JITTER_LENGTH)
 
     joints, world = forward_kinematics(poses[:, :22], trans)
     hint = None if clip.contacts is None else np.asarray(clip.contacts) > 0.5
@@ -67,10 +69,14 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
         return found > 0.5
 
     shift = np.zeros_like(trans)
+    # Feet of a lying or rolling body do not say where the floor is.
+    soles_down = world[:, [7, 7, 8, 8], 1, 1] > 0.6
     if floor:
         # Twice: feet far off the floor are found only after a first correction.
         for _ in range(2):
-            shift[:, 1] += _vertical_shift(_feet(joints) + shift[:, None], find_contacts(shift), clip.fps)
+            shift[:, 1] += _vertical_shift(
+                _feet(joints) + shift[:, None], find_contacts(shift) & soles_down, clip.fps
+            )
         shift[:, 1] = np.clip(shift[:, 1], -MAX_ROOT_SHIFT, MAX_ROOT_SHIFT)
         shift[:, 1] += _body_lift(joints[..., 1] + shift[:, 1:2], clip.fps)
     contacts = find_contacts(shift)
@@ -94,7 +100,7 @@ def _vertical_shift(feet: np.ndarray, contacts: np.ndarray, fps: float) -> np.nd
     """(T,) metres: what brings standing feet (T, 4, 3) to the floor, changing slowly, held between contacts."""
     heights = contact_heights(feet)
     # The toe tells more than the ankle, which rises as soon as the foot rolls.
-    standing = contacts & (heights < 0.10)
+    standing = contacts & (heights < 0.08)
     toes, ankles = standing[:, [1, 3]], standing[:, [0, 2]]
     use_toes = toes.any(axis=1)
     total = np.where(use_toes, (heights[:, [1, 3]] * toes).sum(1), (heights[:, [0, 2]] * ankles).sum(1))

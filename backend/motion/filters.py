@@ -62,12 +62,37 @@ def upper_envelope(values: np.ndarray, width: int) -> np.ndarray:
     return np.maximum(highest, values)
 
 
-def smooth_rotations(poses: np.ndarray, half_width: int) -> np.ndarray:
-    """Savitzky-Golay on rotations: axis-angle (T, J, 3) to the same, through continuous quaternions."""
-    if half_width < 2 or len(poses) < 5:
-        return np.array(poses)
-    quaternions = continuous(rotations.axis_angle_to_quaternion(poses))
-    return rotations.quaternion_to_axis_angle(savitzky_golay(quaternions, half_width))
+def smooth(values: np.ndarray, half_width: int, jitter: float) -> np.ndarray:
+    """Savitzky-Golay that gives way to fast action.
+
+    What the filter would take away is jitter while it is small; where it is larger than ``jitter`` it is a
+    kick, a landing, a sprinting knee, and the frames stay as they are.
+
+    Args:
+        values: (T, ..., C), C components of one quantity.
+        half_width: frames on either side.
+        jitter: size of a change, in the unit of ``values``, that is applied by half.
+    """
+    change = savitzky_golay(values, half_width) - values
+    size = gaussian(np.linalg.norm(change, axis=-1, keepdims=True), 0.5 * half_width)
+    return values + change / (1.0 + (size / jitter) ** 2)
+
+
+def smooth_rotations(poses: np.ndarray, half_width: int, jitter: float) -> np.ndarray:
+    """:func:`smooth` on rotations, through continuous quaternions; joints that never move are not touched.
+
+    Args:
+        poses: (T, J, 3) axis-angle.
+        half_width: frames on either side.
+        jitter: radians.
+    """
+    result = np.array(poses)
+    moving = np.ptp(poses, axis=0).max(axis=-1) > 1e-6
+    if not moving.any():
+        return result
+    quaternions = continuous(rotations.axis_angle_to_quaternion(poses[:, moving]))
+    result[:, moving] = rotations.quaternion_to_axis_angle(smooth(quaternions, half_width, 0.5 * jitter))
+    return result
 
 
 def continuous(quaternions: np.ndarray) -> np.ndarray:

@@ -60,8 +60,10 @@ def solve_two_bone(
         axis = axis + lean * (length_upper * length_lower)[:, None] * hinge
         axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-12)
         bend = np.arctan2(np.sum(cross * axis, axis=-1), np.sum(upper * lower, axis=-1))
-        stays_back = back & (wanted_bend < 0.2)
-        change = np.where(moved, np.where(stays_back, -wanted_bend, wanted_bend) - bend, 0.0)
+        # It bends the right way once it has to bend at all, over the first centimetre of shortening.
+        forward = np.clip((now - reach) / 0.01, 0.0, 1.0)
+        signed = np.where(back & (bend < 0), bend + (wanted_bend - bend) * forward, wanted_bend)
+        change = np.where(moved, signed - bend, 0.0)
         step = rotations.axis_angle_to_quaternion(axis * change[:, None])
         lower = rotations.rotate_vectors(step, lower)
         bending = rotations.quaternion_multiply(step, bending)
