@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """Reports a wrong command line as one sentence, like every other error."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]
@@ -105,9 +105,9 @@ def _beside(path: Path) -> Path:
 def save_clip(clip: Any, path: Path, dialect: str) -> None:
     """Write a clip in one of the dialects ``amass``, ``smplx`` or ``bvh``."""
     if dialect == "bvh":
-        from ..motion.bvh import write_bvh
+        from ..motion.bvh import clip_to_bvh
 
-        write_bvh(clip, path)
+        path.write_text(clip_to_bvh(clip), encoding="ascii", newline="\n")
     else:
         from ..motion.npz import write_clip
 

@@ -66,7 +66,8 @@ def error_of(message: dict[str, Any]) -> UnderstudyError | None:
     if raw is None:
         return None
     raw = raw if isinstance(raw, dict) else {}
-    data = raw.get("data") if isinstance(raw.get("data"), dict) else {}
+    data = raw.get("data")
+    data = data if isinstance(data, dict) else {}
     code = str(data.get("code", "job_failed"))
     kind = {"bad_input": BadInput, "cancelled": Cancelled}.get(code, JobFailed)
     text = str(data.get("message") or raw.get("message") or "The backend reports an unknown error.")

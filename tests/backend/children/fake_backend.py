@@ -31,7 +31,7 @@ loads = 0
 
 
 class Pipeline:
-    """``steps`` model steps of 20 ms; the clip carries the prompt, the seed and how often packs were loaded."""
+    """``steps`` model steps of 20 ms (200 ms: "slowly"); the clip carries the prompt, the seed and how often packs were loaded."""
 
     def generate(self, params, progress=None, cancelled=None):
         words = params.prompt
@@ -48,14 +48,16 @@ class Pipeline:
         if words == "babble":
             print("a print of a library")
             os.write(1, b"a print of a C library\n")
-            subprocess.run([sys.executable, "-c", "import sys; print('child', repr(sys.stdin.read()))"], check=True)
+            subprocess.run(
+                [sys.executable, "-c", "import sys; print('child', repr(sys.stdin.read()))"], check=True
+            )
             sys.stderr.buffer.write(b"\xff\xfe not utf-8 \n" * 20000)
             sys.stderr.flush()
         for step in range(steps):
             if cancelled() and words != "deaf":
                 raise Cancelled("Cancelled.")
             progress("diffusion", step, steps)
-            time.sleep(0.02)
+            time.sleep(0.2 if words == "slowly" else 0.02)
         progress("diffusion", steps, steps)
         frames = round((params.seconds or 1.0) * 30)
         random = np.random.default_rng(params.seed)
@@ -83,6 +85,8 @@ def load(pack, device):
         raise BadInput("There is no pack 'missing'.", field="pack")
     if pack == "slow":
         time.sleep(1.0)
+    if pack == "endless":
+        time.sleep(60)
     loads += 1
     return Pipeline()
 
