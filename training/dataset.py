@@ -7,7 +7,7 @@ and segments are slices without copies.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..backend.motion.clip import mirror, place_at_origin, resample
 from ..backend.motion.contacts import detect_contacts
 from ..backend.motion.features import FPS, features_from_clip
 from ..backend.motion.npz import read_clip
+from .actions import actions_of
+from .augment import extend
 from .data.captions import mirror_caption
 
 
@@ -81,13 +83,33 @@ def _features(path: Path, cache: Path, *, mirrored: bool) -> tuple[dict[str, np.
     return features, clip.known
 
 
-def load_corpus(store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool = True) -> Corpus:
+CYCLIC = {"walk", "run", "sneak", "crawl", "swim", "dribble", "climb", "wave", "box", "dance"}
+LONG = 10.0
+"""Seconds to which short cyclic motions are extended."""
+
+
+def _extended(segment: Segment) -> Segment | None:
+    """The segment with its gait going on for about :data:`LONG` seconds, as a motion of its own."""
+    if len(segment) > 0.75 * LONG * FPS or not actions_of(segment.captions) & CYCLIC:
+        return None
+    cut = {part: values[segment.start : segment.stop] for part, values in segment.motion.features.items()}
+    longer = extend(cut, round(LONG * FPS))
+    if longer is None:
+        return None
+    motion = replace(segment.motion, name=segment.name + "--long", features=longer)
+    return Segment(motion.name, motion, 0, len(motion), segment.captions)
+
+
+def load_corpus(
+    store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool = True, extended: bool = True
+) -> Corpus:
     """Read the index and every motion it names.
 
     Args:
         store: folder with ``index.parquet`` and ``clips``.
         datasets: only these sets; all when empty.
         mirrored: add each motion's mirror image.
+        extended: add longer versions of short gaits (:mod:`.augment`).
     """
     rows = pq.read_table(store / "index.parquet").to_pylist()
     if datasets:
@@ -106,7 +128,12 @@ def load_corpus(store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool =
         stop = min(round(row["end_frame"] * scale), len(motion))
         captions = tuple(mirror_caption(t) if flip else t for t in row["text"])
         if captions and stop - start >= 8:
-            segments.append(Segment(row["motion_name"] + ("--mirror" if flip else ""), motion, start, stop, captions))
+            name = row["motion_name"] + ("--mirror" if flip else "")
+            segments.append(Segment(name, motion, start, stop, captions))
+            longer = _extended(segments[-1]) if extended else None
+            if longer is not None:
+                segments.append(longer)
+                motions[(name, True)] = longer.motion
     return Corpus(list(motions.values()), segments)
 
 

@@ -81,7 +81,7 @@ def held_in(pipeline: Pipeline, corpus: Corpus, *, cases: int, seed: int) -> dic
 def evaluate(pack: str, store: Path, *, cases: int = 20, seed: int = 1, datasets: tuple[str, ...] = ()) -> dict[str, Any]:
     """All numbers of a pack on a store, ready for JSON."""
     pipeline = load_pipeline(pack)
-    corpus = load_corpus(store, datasets=datasets, mirrored=False)
+    corpus = load_corpus(store, datasets=datasets, mirrored=False, extended=False)
     return {"pack": pipeline.pack.name, "held_in": held_in(pipeline, corpus.split("train"), cases=cases, seed=seed)}
 
 

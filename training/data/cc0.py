@@ -7,18 +7,22 @@ static takes are skipped.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ...backend.motion.clip import Clip
 from ..formats import gltf
 from ..formats.source import SourceMotion
-from ..retarget import Rig, place_on_floor, retarget
+from ..repair import ground
+from ..retarget import Rig, place_on_floor, rest_floor, retarget
 from . import rigs
 from .item import Item
 from .raw import Raw
 from .store import FPS, Job
+from .travel import give_travel
 
 LICENCE = "CC0-1.0"
+AFLOAT = ("Swim", "Flying", "Levitate")
 ATTRIBUTION = "Mesh2Motion/mesh2motion-app"
 
 
@@ -34,7 +38,9 @@ def jobs(raw: Raw) -> list[Job]:
             dataset="cc0", motion_name=name, trial=name, kind="whole", text=[row["caption_1"], row["caption_2"]],
             caption_source="cc0", source=ATTRIBUTION, licence=LICENCE,
         )  # fmt: skip
-        result.append(Job("cc0", name, convert, raw.path(f"cc0/{row['file']}"), {"animation": row["name"]}, [item]))
+        in_place = row["root_motion"] == "no" and re.search(r"\b(forward|ahead)\b", row["caption_1"] + " " + row["caption_2"])
+        options = {"animation": row["name"], "travels": bool(in_place)}
+        result.append(Job("cc0", name, convert, raw.path(f"cc0/{row['file']}"), options, [item]))
     return result
 
 
@@ -44,6 +50,8 @@ def read_motion(path: Path, *, animation: str, fps: float = FPS) -> tuple[Source
     return motion, rigs.CC0_BASE if "DEF-hips" in motion.names else rigs.CC0_ADDON
 
 
-def convert(path: Path, *, animation: str) -> Clip:
+def convert(path: Path, *, animation: str, travels: bool = False) -> Clip:
+    """The clip; with ``travels``, a gait animated on the spot goes where its caption says."""
     motion, rig = read_motion(path, animation=animation)
-    return place_on_floor(retarget(motion, rig))
+    clip = place_on_floor(retarget(motion, rig))
+    return give_travel(clip) if travels else clip

@@ -45,7 +45,8 @@ def run(config: TokenizerStage) -> dict[str, float]:
     part = config.part
     if part not in PARTS:
         raise BadInput(f"There is no part {part}; the parts are {', '.join(PARTS)}.", field="part")
-    corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+    # Extended gaits only repeat what is there.
+    corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=False)
     training = [m for m in corpus.split("train").motions if m.known[part]]
     validation = [m for m in corpus.split("val").motions if m.known[part] and not m.mirrored] or training
     if not training:
