@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +34,17 @@ def blender() -> Iterator[None]:
         yield
     finally:
         addon.unregister()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the backend be the stand-in of this folder: ``fake("slow")`` chooses how it behaves."""
+    from understudy.addon import client
+
+    def use(behaviour: str = "well") -> None:
+        command = [sys.executable, str(Path(__file__).parent / "fake_backend.py"), str(ROOT), behaviour]
+        monkeypatch.setattr(client, "backend_command", lambda python: command)
+        monkeypatch.setenv("UNDERSTUDY_PYTHON", sys.executable)
+
+    use()
+    return use

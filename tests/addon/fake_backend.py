@@ -1,0 +1,120 @@
+"""A stand-in for the backend: the same protocol, written here a second time, and no model behind it.
+
+Run as ``python fake_backend.py ROOT BEHAVIOUR``. The motion is procedural: the body walks along +Z at
+1 m/s and turns its head by an amount that depends on the seed.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import os
+import sys
+import threading
+import time
+
+root, behaviour = sys.argv[1:3]
+spec = importlib.util.spec_from_file_location(
+    "understudy", root + "/__init__.py", submodule_search_locations=[root]
+)
+package = importlib.util.module_from_spec(spec)
+sys.modules["understudy"] = package
+spec.loader.exec_module(package)
+
+import numpy as np  # noqa: E402
+
+from understudy.backend.motion import npz  # noqa: E402
+from understudy.backend.motion.clip import Clip  # noqa: E402
+
+out = sys.stdout.buffer
+lock = threading.Lock()
+cancelled: set[int] = set()
+
+
+def send(message: dict) -> None:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    with lock:
+        out.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        out.flush()
+
+
+def motion(seconds: float, seed: int) -> Clip:
+    frames = max(round(seconds * 30), 1)
+    poses = np.zeros((frames, 55, 3))
+    time_ = np.arange(frames) / 30
+    poses[:, 15, 1] = np.sin(time_) * (0.1 + seed % 7 / 10)
+    poses[:, 1, 0] = np.sin(5 * time_) * 0.5
+    trans = np.zeros((frames, 3))
+    trans[:, 1], trans[:, 2] = 1.31, time_
+    meta = {"prompt": "fake", "seed": seed, "pack": "open", "licence": "CC0-1.0"}
+    return Clip(poses, trans, 30.0, meta=meta)
+
+
+def generate(number: int, params: dict) -> None:
+    if behaviour == "fails":
+        data = {
+            "code": "bad_input",
+            "message": "The pack is not there.",
+            "hint": "Pick one.",
+            "field": "pack",
+        }
+        send({"id": number, "error": {"code": -32602, "message": data["message"], "data": data}})
+        return
+    if behaviour == "dies":
+        sys.stderr.buffer.write(b"a model file is broken \xff.\n")
+        sys.stderr.flush()
+        os._exit(3)
+    steps = {"slow": 2000, "deaf": 20}.get(behaviour, 3)
+    for step in range(steps):
+        if number in cancelled and behaviour != "deaf":
+            data = {"code": "cancelled", "message": "Cancelled.", "hint": "", "field": ""}
+            send({"id": number, "error": {"code": -32800, "message": "Cancelled.", "data": data}})
+            return
+        progress = {"id": number, "stage": "how_it_moves", "step": step, "total": steps}
+        send({"method": "progress", "params": {**progress, "seconds_left": (steps - step) * 0.01}})
+        time.sleep(0.01)
+    clip = motion(params["seconds"] or 4.0, params["seed"])
+    target = io.BytesIO()
+    npz.write_clip(clip, target)
+    encoded = base64.b64encode(target.getvalue()).decode()
+    if behaviour == "rubbish":
+        encoded = base64.b64encode(b"this is no zip").decode()
+    described = {"npz": encoded, "frames": len(clip), "fps": 30.0, "seconds": clip.seconds, "meta": clip.meta}
+    send({"id": number, "result": {"clips": [described], "seconds_taken": 0.03}})
+
+
+def main() -> None:
+    if behaviour == "silent":
+        time.sleep(600)
+    if behaviour == "babbles":
+        out.write(b"Welcome to the machine!\n")
+        out.flush()
+    if behaviour == "floods":  # more than a pipe holds: blocks unless somebody reads stderr
+        sys.stderr.write("x" * 2_000_000 + "\n")
+        sys.stderr.flush()
+    source = sys.stdin.buffer
+    while True:
+        header = source.readline()
+        if not header:
+            return
+        length = int(header.split(b":")[1])
+        source.readline()
+        message = json.loads(source.read(length))
+        number, params = message.get("id"), message.get("params", {})
+        if message["method"] == "initialize":
+            packs = [{"name": "open", "version": "1.0", "licence": "CC-BY-4.0"}]
+            info = {"protocol": 99 if behaviour == "newer" else params["protocol"], "packs": packs}
+            send({"id": number, "result": {**info, "engines": [{"name": "fake", "version": "1"}]}})
+        elif message["method"] == "generate":
+            threading.Thread(target=generate, args=(number, params), daemon=True).start()
+        elif message["method"] == "cancel":
+            cancelled.add(params["id"])
+            send({"id": number, "result": {}})
+        else:
+            send({"id": number, "result": {}})
+            return
+
+
+main()

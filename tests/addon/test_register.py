@@ -1,0 +1,174 @@
+"""Registering, unregistering, and living as an installed extension."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import pytest
+
+from understudy import addon
+from understudy.addon.client import backend
+
+ROOT = Path(__file__).resolve().parents[2]
+Fake = Callable[[str], None]
+
+
+def traces() -> dict[str, object]:
+    """Everything of ours that Blender could still hold."""
+    handlers = [h for name in dir(bpy.app.handlers) for h in _list(getattr(bpy.app.handlers, name))]
+    return {
+        "types": sorted(n for n in dir(bpy.types) if n.startswith("UNDERSTUDY_")),
+        "operators": dir(bpy.ops.understudy),
+        "handlers": [h for h in handlers if "understudy" in getattr(h, "__module__", "")],
+        "scene": hasattr(bpy.types.Scene, "understudy"),
+        "menus": [
+            f
+            for menu in (bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export)
+            for f in getattr(menu.draw, "_draw_funcs", [])
+            if "understudy" in f.__module__
+        ],
+        "commands": [c for c in _commands() if "understudy" in repr(c)],
+        "threads": [t.name for t in threading.enumerate() if "understudy" in t.name],
+    }
+
+
+def _list(value: object) -> list:
+    return value if isinstance(value, list) else []
+
+
+def _commands() -> list:
+    import bpy.utils
+
+    return list(getattr(bpy.utils, "_cli_commands", []))
+
+
+def test_ten_rounds_leave_nothing(fake: Fake) -> None:
+    assert traces()["scene"]
+    for _ in range(10):
+        addon.unregister()
+        left = traces()
+        assert not any(left.values()), left
+        addon.register()
+    addon.unregister()
+    gc.collect()
+    assert not any(traces().values())
+    addon.register()
+
+
+def test_a_failed_registration_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    addon.unregister()
+    from understudy.addon import client
+
+    with monkeypatch.context() as patch:
+
+        def broken() -> None:
+            raise RuntimeError("no")
+
+        patch.setattr(client, "register", broken)
+        with pytest.raises(RuntimeError, match="no"):
+            addon.register()
+    assert not any(traces().values())
+    addon.register()
+
+
+def test_unregistering_in_the_middle_of_a_job_ends_the_child(fake: Fake) -> None:
+    fake("slow")
+    backend.submit({"prompt": "x", "seconds": None, "seed": 0})
+    while backend.state != "ready":
+        backend.poll()
+    assert backend.client is not None
+    process = backend.client._pipes.process
+    addon.unregister()
+    try:
+        assert process.poll() is not None
+        assert not any(traces().values())
+    finally:
+        addon.register()
+
+
+def test_no_frozen_annotations_where_blender_reads_them() -> None:
+    """``from __future__ import annotations`` turns bpy.props into strings, which Blender ignores."""
+    for path in (ROOT / "addon").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        has_properties = any(
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.annotation, ast.Call)
+            and getattr(node.annotation.func, "id", "").endswith("Property")
+            for node in ast.walk(tree)
+        )
+        if has_properties:
+            assert "from __future__ import annotations" not in path.read_text(encoding="utf-8"), path.name
+
+
+INSTALLED = """
+import os, sys
+import bpy
+try:
+    name = "bl_ext.user_default.understudy"
+    assert bpy.ops.preferences.addon_enable(module=name) == {"FINISHED"}
+    assert bpy.context.preferences.addons[name].preferences.device == "auto"
+    bpy.context.preferences.addons[name].preferences.python = sys.argv[1]
+    module = sys.modules[name + ".addon.preferences"]
+    assert module.PACKAGE == name, module.PACKAGE
+    assert module.find_python() == sys.argv[1]
+    assert bpy.ops.understudy.add_body() == {"FINISHED"}
+    client = sys.modules[name + ".addon.client"]
+    client.backend_command = lambda python: [python, sys.argv[2], sys.argv[3], "well"]
+    assert bpy.ops.understudy.generate(prompt="a person walks", seconds=2.0) == {"FINISHED"}
+    assert bpy.context.scene.understudy.body.animation_data.action.name == "a person walks"
+    assert not [m for m in sys.modules if m.split(".")[0] in ("backend", "addon", "torch", "pydantic")]
+    bpy.ops.preferences.addon_disable(module=name)
+    assert not hasattr(bpy.types.Scene, "understudy")
+    print("INSTALLED")
+except BaseException:
+    import traceback
+    traceback.print_exc()
+sys.stdout.flush(); sys.stderr.flush()
+os._exit(0)
+"""
+
+
+def test_as_an_extension_through_a_link(tmp_path: Path) -> None:
+    """How developers install it; Blender imports it as bl_ext.user_default.understudy."""
+    folder = tmp_path / "extensions" / "user_default"
+    folder.mkdir(parents=True)
+    (folder / "understudy").symlink_to(ROOT, target_is_directory=True)
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
+    environment.pop("UNDERSTUDY_PYTHON", None)
+    environment.pop("PYTHONPATH", None)
+    fake_backend = Path(__file__).parent / "fake_backend.py"
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALLED, sys.executable, str(fake_backend), str(ROOT)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert "INSTALLED" in done.stdout, done.stdout + done.stderr
+    assert "policy violation" not in (done.stdout + done.stderr).lower()
+
+
+def test_the_command_hands_its_arguments_to_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """``blender --command understudy …`` runs understudy.backend.cli.main, and returns its exit code."""
+    from understudy.addon import command
+
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nfor last; do :; done\necho "$# $last"\nexit 7\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("UNDERSTUDY_PYTHON", str(python))
+    assert command.run(["generate", "a person; rm -rf $HOME"]) == 7
+    assert "a person; rm -rf $HOME" in capfd.readouterr().out
+    monkeypatch.setenv("UNDERSTUDY_PYTHON", "/nowhere/python")
+    assert command.run(["doctor"]) == 2
+    assert "cannot be run" in capfd.readouterr().err
