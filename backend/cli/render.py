@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+import signal
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from ..errors import BadInput, JobFailed
 from ..protocol.child import child_environment, spawn_options
@@ -79,29 +83,27 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
 
     Rendering may take hours on purpose, so there is no time limit; Ctrl-C ends it.
     """
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            env=child_environment(),
-            **spawn_options(),
-        )
-    except OSError as error:
-        raise JobFailed(f"{command[0]} cannot be started: {error.strerror}.") from error
+    child: subprocess.Popen[str] | None = None
     last: deque[str] = deque(maxlen=20)
 
-    def drain() -> None:
-        assert child.stderr is not None
-        last.extend(line.strip() for line in child.stderr if line.strip())
+    def drain(lines: IO[str]) -> None:
+        last.extend(line.strip() for line in lines if line.strip())
 
-    reader = threading.Thread(target=drain, daemon=True)
-    reader.start()
     try:
-        assert child.stdout is not None
+        with _signals_wait():
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                env=child_environment(),
+                **spawn_options(),
+            )
+        assert child.stdout is not None and child.stderr is not None
+        reader = threading.Thread(target=drain, args=(child.stderr,), daemon=True)
+        reader.start()
         bar("render", 0, frames)
         seen: set[str] = set()
         for line in child.stdout:
@@ -110,8 +112,10 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
                 bar("render", min(len(seen), frames) - 1, frames)
         code = child.wait()
         reader.join(timeout=5)
+    except OSError as error:
+        raise JobFailed(f"{command[0]} cannot be run: {error.strerror}.") from error
     finally:
-        if child.poll() is None:
+        if child is not None and child.poll() is None:
             child.kill()
             child.wait(timeout=10)
     if code == 0:
@@ -120,3 +124,25 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
     if code == 2:
         raise BadInput(words)
     raise JobFailed(f"Rendering failed: {words}" if last else f"Rendering failed with {words}.")
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Hold back Ctrl-C and a polite end until the block is over.
+
+    While a child is being made it exists before we know it, and could not be ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
