@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import secrets
+import shutil
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -54,26 +54,31 @@ def check_target(path: Path) -> None:
         raise BadInput(f"{path} is a folder, not a file.", field="out")
     if not folder.is_dir():
         raise BadInput(f"The folder {folder} does not exist.", field="out")
-    probe = _beside(path)
+    probe = _hidden(folder)
     try:
-        with probe.open("xb"):
-            pass
+        probe.touch(exist_ok=False)
+        probe.unlink()
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be written to: {error.strerror}.", field="out") from error
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
 
 
 class Staged:
-    """Files written beside their targets, put in place together at the end, removed on any failure."""
+    """Files written beside their targets, put in place together at the end, removed on any failure.
+
+    Each folder gets a hidden folder of its own for the time: what a killed child leaves there goes with it.
+    """
 
     def __init__(self) -> None:
         self._files: list[tuple[Path, Path]] = []
+        self._folders: dict[Path, Path] = {}
 
     def path(self, target: Path) -> Path:
         """Where to write what shall become ``target``."""
-        temporary = _beside(target)
+        if target.parent not in self._folders:
+            folder = _hidden(target.parent)
+            folder.mkdir()
+            self._folders[target.parent] = folder
+        temporary = self._folders[target.parent] / target.name
         self._files.append((temporary, target))
         return temporary
 
@@ -92,14 +97,13 @@ class Staged:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for temporary, _ in self._files:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _beside(path: Path) -> Path:
-    """A new hidden name in the same folder, with the same suffix: writers choose a format by it."""
-    return path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
+def _hidden(folder: Path) -> Path:
+    """A new name in a folder. (``tempfile`` tries for long before it gives up on Windows.)"""
+    return folder / f".understudy-{secrets.token_hex(4)}"
 
 
 def save_clip(clip: Any, path: Path, dialect: str) -> None:

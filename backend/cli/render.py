@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
             arguments += ["--frame", str(args.frame)]
         if args.blend is not None:
             arguments += ["--blend", str(staged.path(args.blend).resolve())]
+            arguments += ["--shown-as", str(args.out.resolve())]
         frames = len(clip) if args.out.suffix.lower() == ".mp4" else 1
         with Bar(not args.json) as bar:
             _run_child(blender_command(found, "understudy.addon.render_cli", arguments), bar, frames)
