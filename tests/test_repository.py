@@ -30,15 +30,10 @@ def python_files() -> list[Path]:
 
 
 def packaged_files() -> list[Path]:
-    """Every file that an installed Understudy needs, relative to the root."""
-    data = [p for p in (ROOT / "packs").rglob("*") if p.is_file()]
-    data += [
-        p
-        for folder in PACKAGE_FOLDERS
-        for p in (ROOT / folder).rglob("*")
-        if p.is_file() and p.suffix in {".json", ".npz", ".yaml", ".csv"}
-    ]
-    files = [*python_files(), *data, ROOT / "blender_manifest.toml"]
+    """Every file that an installed Understudy needs, relative to the root: no file lies there in vain."""
+    files = [ROOT / "__init__.py", ROOT / "blender_manifest.toml"]
+    for folder in (*PACKAGE_FOLDERS, "packs"):
+        files += [p for p in (ROOT / folder).rglob("*") if p.is_file()]
     return [p.relative_to(ROOT) for p in files if "__pycache__" not in p.parts]
 
 
