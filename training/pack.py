@@ -18,8 +18,7 @@ from ..backend.models.diffusion import DiffusionConfig
 from ..backend.models.language import LanguageConfig
 from ..backend.models.tokenizer import TokenizerConfig
 from ..backend.pack_config import PackConfig, Sampling
-
-FORMAT = 1
+from ..backend.packs import FORMAT
 
 
 class DataSource(BaseModel):

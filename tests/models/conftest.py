@@ -1,0 +1,82 @@
+"""A whole pack of the real architecture, so small and untrained that it runs in milliseconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
+from understudy.backend.models.language import LanguageConfig, MotionLanguageModel
+from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
+from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.features import SIZES, features_from_clip
+from understudy.backend.pack_config import Sampling
+from understudy.training.pack import DataSource, PackRecipe, write_pack
+from understudy.training.stages.diffusion import training_alphas
+
+TOKENIZERS = ("lower_trans", "upper", "hands")
+
+
+def _swaying(frames: int = 64) -> Clip:
+    """A body that sways: enough spread for normalisation and codebooks."""
+    rng = np.random.default_rng(0)
+    time = np.arange(frames)[:, None, None] / 30.0
+    poses = 0.2 * np.sin(2.0 * time + rng.normal(size=(55, 3))) * rng.normal(size=(55, 3))
+    trans = np.stack([0.0 * time[:, 0, 0], 1.31 + 0.01 * np.sin(time[:, 0, 0]), 0.5 * time[:, 0, 0]], axis=1)
+    return Clip(poses, trans, 30.0)
+
+
+def tiny_stages(folder: Path) -> Path:
+    """Folders of "trained" stages, as the stages leave them."""
+    torch.manual_seed(0)
+    features, _ = features_from_clip(_swaying())
+
+    def save(name: str, module: torch.nn.Module, config: dict[str, object]) -> None:
+        (folder / name).mkdir(parents=True)
+        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, folder / name / "model.safetensors")
+        (folder / name / "config.json").write_text(json.dumps(config))
+
+    latents = {}
+    for part in TOKENIZERS:
+        sizes = TokenizerConfig(features=SIZES[part], width=16, latent=8, codes=12, quantizers=2, depth=1)
+        tokenizer = PartTokenizer(sizes)
+        tokenizer.mean.copy_(torch.from_numpy(features[part].mean(0)))
+        tokenizer.std.fill_(0.05)
+        tokenizer.train()
+        tokenizer.quantize(tokenizer.encode(torch.from_numpy(features[part])[None]))  # fills the codebooks
+        save(f"tokenizer_{part}", tokenizer, sizes.model_dump())
+        latents[part] = sizes.latent
+    language = LanguageConfig(
+        parts={"lower_trans": 12, "upper": 12}, width=16, layers=2, heads=2, feed_forward=32, max_length=20
+    )
+    save("language", MotionLanguageModel(language), language.model_dump())
+    diffusion = DiffusionConfig(parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100)
+    denoiser = Denoiser(diffusion)
+    denoiser.alphas.copy_(torch.from_numpy(training_alphas(100)))
+    save("diffusion", denoiser, diffusion.model_dump())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the pack."""
+    folder = tmp_path_factory.mktemp("packs")
+    stages = tiny_stages(folder / "stages")
+    recipe = PackRecipe(
+        name="tiny",
+        version="1.2.3",
+        licence="CC0-1.0",
+        description="Untrained, for tests.",
+        tokenizers={part: stages / f"tokenizer_{part}" for part in TOKENIZERS},
+        language=stages / "language",
+        diffusion=stages / "diffusion",
+        data=[DataSource(name="none", licence="CC0-1.0")],
+        card="# For tests",
+        sampling=Sampling(steps=2, overlap=4),
+    )
+    return write_pack(recipe, folder / "tiny", {"an answer": 42.0})

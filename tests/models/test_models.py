@@ -1,0 +1,192 @@
+"""The parts of the stack, each by what it must guarantee."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
+from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel, Vocabulary
+from understudy.backend.models.schedule import ddim, sampling_steps
+from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
+from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.features import FIELDS, SIZES, features_from_clip
+from understudy.backend.planning import choose
+from understudy.backend.refining import Refiner
+from understudy.backend.text import TextEncoder, normalize_prompt
+from understudy.training.stages.diffusion import training_alphas
+from understudy.training.stages.geometry import chain_positions, integrate_root
+from understudy.training.stages.language import delayed_grid
+
+
+def language() -> MotionLanguageModel:
+    torch.manual_seed(0)
+    config = LanguageConfig(parts={"lower_trans": 5, "upper": 7}, width=16, layers=2, heads=2, feed_forward=32, max_length=9)
+    return MotionLanguageModel(config).eval()
+
+
+def test_vocabulary_ranges_do_not_overlap() -> None:
+    config = language().config
+    vocabulary = Vocabulary.build(config)
+    ranges = [range(vocabulary.tasks, len(TASKS)), range(vocabulary.lengths, vocabulary.lengths + config.max_length + 1)]
+    ranges += [range(vocabulary.starts[part], vocabulary.starts[part] + codes + 2) for part, codes in config.parts.items()]
+    everything = [i for r in ranges for i in r]
+    assert sorted(everything) == list(range(vocabulary.size))
+
+
+def test_delayed_grid_lags_the_later_parts_and_ends_the_first() -> None:
+    model = language()
+    grid = delayed_grid(model, {"lower_trans": np.array([1, 2, 3]), "upper": np.array([4, 5, 6])})
+    assert grid[:, 0].tolist() == [1, 2, 3, model.end("lower_trans")]
+    assert grid[:, 1].tolist() == [model.absent("upper"), 4, 5, 6]
+
+
+def test_cached_steps_equal_one_pass() -> None:
+    model = language()
+    inputs = torch.randn(2, 6, 16)
+    with torch.inference_mode():
+        whole, _ = model(inputs)
+        cache, steps = None, []
+        for i in range(6):
+            logits, cache = model(inputs[:, i : i + 1], None, cache, use_cache=True)
+            steps.append(logits["upper"])
+    assert torch.allclose(whole["upper"], torch.cat(steps, dim=1), atol=1e-5)
+
+
+def test_padding_on_the_left_does_not_change_a_prompt() -> None:
+    model = language()
+    text = torch.randn(1, 3, 384)
+    padded = torch.cat([torch.zeros(1, 4, 384), text], dim=1)
+    zero, one = torch.tensor([0]), torch.ones(1, 3 + 2, dtype=torch.long)
+    mask = torch.cat([torch.zeros(1, 4, dtype=torch.long), one], dim=1)
+    with torch.inference_mode():
+        plain, _ = model(model.prefix(text, zero, zero), one)
+        shifted, _ = model(model.prefix(padded, zero, zero), mask)
+    assert torch.allclose(plain["upper"][:, -1], shifted["upper"][:, -1], atol=1e-4)
+
+
+def test_tokenizer_shapes_and_codes() -> None:
+    config = TokenizerConfig(features=SIZES["upper"], width=16, latent=8, codes=12, quantizers=3)
+    model = PartTokenizer(config).train()
+    features = torch.randn(2, 32, SIZES["upper"])
+    model.quantize(model.encode(features))
+    model.eval()
+    with torch.inference_mode():
+        quantized = model.quantize(model.encode(features))
+        assert quantized.codes.shape == (2, 8, 3) and int(quantized.codes.max()) < 12
+        assert model.decode(quantized.latents).shape == features.shape
+        first = model.embed(quantized.codes[..., 0])
+        rest = quantized.latents - first
+        assert rest.norm() < quantized.latents.norm(), "the first level carries most of a latent"
+
+
+def denoiser() -> Denoiser:
+    torch.manual_seed(0)
+    return Denoiser(DiffusionConfig(parts={"a": 4, "b": 2}, width=16, layers=2, heads=2, feed_forward=32)).eval()
+
+
+def call(model: Denoiser, **changes: torch.Tensor) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    values = {
+        "text": torch.randn(2, 3, 384, generator=generator),
+        "text_mask": torch.ones(2, 3, dtype=torch.bool),
+        "with_text": torch.tensor([True, True]),
+        "plan": torch.randn(2, 5, 6, generator=generator),
+        "with_plan": torch.ones(2, 5, dtype=torch.bool),
+        "known": torch.randn(2, 5, 6, generator=generator),
+        "known_mask": torch.zeros(2, 5, dtype=torch.bool),
+        "mask": torch.ones(2, 5, dtype=torch.bool),
+        **changes,
+    }
+    noisy = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        return model(noisy, torch.tensor([10, 10]), **values)
+
+
+def test_dropped_conditions_have_no_influence() -> None:
+    model = denoiser()
+    none = torch.tensor([False, False])
+    assert torch.equal(
+        call(model, with_text=none), call(model, with_text=none, text=torch.randn(2, 3, 384))
+    ), "a dropped prompt"
+    empty = torch.zeros(2, 5, dtype=torch.bool)
+    assert torch.equal(call(model, with_plan=empty), call(model, with_plan=empty, plan=torch.randn(2, 5, 6)))
+    assert torch.equal(call(model), call(model, known=torch.randn(2, 5, 6))), "known frames that are not given"
+
+
+def test_given_conditions_have_influence() -> None:
+    model = denoiser()
+    base = call(model)
+    for name in ("text", "plan"):
+        assert not torch.allclose(base, call(model, **{name: torch.randn(2, 5 if name == "plan" else 3, 6 if name == "plan" else 384)}))
+    mask = torch.tensor([[True, True, True, False, False]] * 2)
+    assert torch.allclose(call(model, mask=mask)[:, :3], call(model, mask=mask, plan=_changed_tail())[:, :3], atol=1e-5)
+
+
+def _changed_tail() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    torch.randn(2, 3, 384, generator=generator)
+    plan = torch.randn(2, 5, 6, generator=generator)
+    plan[:, 3:] += 5.0
+    return plan
+
+
+@pytest.mark.parametrize("steps", [1, 4, 10])
+def test_the_sampler_ends_on_the_clean_prediction(steps: int) -> None:
+    schedule = sampling_steps(training_alphas(1000), steps)
+    assert len(schedule) == steps and schedule[0].timestep == 999 and schedule[-1].next_alpha == 1.0
+    assert all(a.timestep > b.timestep for a, b in zip(schedule, schedule[1:]))
+    clean = np.full((1, 2, 3), 0.7)
+    x = np.random.default_rng(0).normal(size=clean.shape)
+    for step in schedule:
+        x = ddim(x, clean, step)
+    assert np.allclose(x, clean)
+
+
+def test_nucleus_sampling_keeps_to_the_nucleus() -> None:
+    logits = np.log(np.array([0.6, 0.3, 0.06, 0.04]))
+    rng = np.random.default_rng(0)
+    chosen = [choose(logits, rng, 1.0, 0.85) for _ in range(300)]
+    assert set(chosen) == {0, 1}
+    assert {choose(logits, rng, 1e-4, 1.0) for _ in range(20)} == {0}
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40, 200])
+def test_windows_cover_the_clip_and_overlap(length: int) -> None:
+    spans = Refiner(None, np.ones(1), window=16, overlap=4, steps=1, guidance=1.0).windows(length)  # type: ignore[arg-type]
+    assert spans[0][0] == 0 and spans[-1][1] == length
+    assert all(b[0] == a[1] - 4 and b[1] > a[1] for a, b in zip(spans, spans[1:]))
+    assert all(stop - start <= 16 for start, stop in spans)
+
+
+def test_losses_see_the_path_and_the_joints_of_the_clip() -> None:
+    rng = np.random.default_rng(0)
+    poses = np.cumsum(rng.normal(size=(40, 55, 3)) * 0.03, axis=0)
+    clip = Clip(poses, np.cumsum(rng.normal(size=(40, 3)) * 0.02, axis=0), 30.0)
+    features, start = features_from_clip(clip)
+    path = integrate_root(torch.from_numpy(features["lower_trans"]))[None][0].numpy()
+    pelvis = clip.joints()[:, 0]
+    turn = np.array([[np.cos(start.yaw), np.sin(start.yaw)], [-np.sin(start.yaw), np.cos(start.yaw)]])
+    expected = (pelvis[:, [0, 2]] - pelvis[0, [0, 2]]) @ turn.T @ np.diag([1, 1])
+    back = np.linalg.norm(path[:, [0, 2]], axis=1)
+    assert np.allclose(back, np.linalg.norm(expected, axis=1), atol=1e-3)
+    assert np.allclose(path[:, 1], pelvis[:, 1], atol=1e-4)
+    rotations = FIELDS["upper"]["rotations"].slice
+    from understudy.backend.motion.skeleton import PARTS
+
+    chain = chain_positions(torch.from_numpy(features["upper"][:, rotations]), PARTS["upper"]).numpy()
+    elbow, wrist = (PARTS["upper"].index(joint) for joint in (18, 20))
+    joints = clip.joints()
+    assert np.allclose(
+        np.linalg.norm(chain[:, elbow] - chain[:, wrist], axis=-1),
+        np.linalg.norm(joints[:, 18] - joints[:, 20], axis=-1),
+        atol=1e-4,
+    )
+
+
+def test_the_sentence_encoder_knows_what_means_the_same() -> None:
+    encoder = TextEncoder()
+    a, b, c = encoder.encode(["A person walks forward.", "someone strolls ahead", "a cartwheel"]).pooled()
+    assert a @ b > 0.6 > a @ c
+    assert normalize_prompt("  A person   WALKS. ") == "a person walks"
