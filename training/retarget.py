@@ -22,7 +22,7 @@ import numpy as np
 from ..backend.motion import rotations as rot
 from ..backend.motion.clip import Clip
 from ..backend.motion.skeleton import (
-    CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX, J0, NUM_JOINTS, PARENTS, PARTS, REST_OFFSETS, rest_joints,
+    CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX, J0, NUM_JOINTS, PARENTS, PARTS, REST_OFFSETS,
 )  # fmt: skip
 from .formats.source import SourceMotion
 
@@ -80,7 +80,10 @@ def retarget(motion: SourceMotion, rig: Rig) -> Clip:
     driven = np.zeros(NUM_JOINTS, bool)
     for name, drive in rig.drives.items():
         j = INDEX[name]
-        world[:, j] = _blend(motion, drive.sources) @ _alignment(motion, name, drive)
+        turned = _blend(motion, drive.sources)
+        if drive.bone and len(drive.sources) > 1:
+            turned = _kept_direction(motion, drive, turned)
+        world[:, j] = turned @ _alignment(motion, name, drive)
         driven[j] = True
     pitches = {}
     for side, foot in zip(("left", "right"), rig.feet, strict=True):
@@ -120,6 +123,17 @@ def _blend(motion: SourceMotion, sources: tuple[tuple[str, float], ...]) -> np.n
     return rot.quaternion_to_matrix(rot.slerp(rot.matrix_to_quaternion(first), rot.matrix_to_quaternion(second), weight))
 
 
+def _kept_direction(motion: SourceMotion, drive: Drive, world: np.ndarray) -> np.ndarray:
+    """Turn blended rotations (T, 3, 3) so that the bone still points where the first source's bone does.
+
+    Some skeletons bend in the second joint as well (a wrist), where only its twist is wanted.
+    """
+    _, start, end = drive.bone  # type: ignore[misc]
+    bone = motion.rest_point(end) - motion.rest_point(start)
+    wanted = motion.rotations[:, motion.index(drive.sources[0][0])] @ bone
+    return rot.quaternion_to_matrix(rot.shortest_arc(world @ bone, wanted)) @ world
+
+
 def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
     if not drive.bone:
         return np.eye(3)
@@ -140,7 +154,8 @@ def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarr
     for ours_name, source in ((f"{side}_ankle", foot.ankle), (f"{side}_foot", foot.toes)):
         if not source:
             continue
-        pitch = 0.0 if rig.flat_rest else sole_pitch(motion, source, foot, forward)
+        typical = TYPICAL_PITCH[source == foot.ankle] if foot.toes else 0.0
+        pitch = 0.0 if rig.flat_rest else sole_pitch(motion, source, foot, forward, typical)
         # A positive turn about the side axis lowers the toes; the stance pitch is taken back.
         level = rot.axis_angle_to_matrix(side_axis * pitch)
         j = INDEX[ours_name]
@@ -154,29 +169,33 @@ def _heading(vector: np.ndarray) -> np.ndarray:
     return np.arctan2(vector[0], vector[2])
 
 
-TYPICAL_PITCH = {True: np.radians(-5.0), False: np.radians(0.0)}
+TYPICAL_PITCH = {True: np.radians(-4.5), False: np.radians(-4.0)}
 """Elevation of a CMU foot (True) and of its toes in stance, when a motion never stands still."""
-_PRIOR_FRAMES = 8.0
+_PRIOR_FRAMES = 10.0
+_HEEL_DOWN = 0.02
 
 
-def sole_pitch(motion: SourceMotion, joint: str, foot: Foot, forward: np.ndarray) -> float:
-    """Elevation, radians, that the rest pose's horizontal sole has while the foot stands still.
+def sole_pitch(motion: SourceMotion, joint: str, foot: Foot, forward: np.ndarray, typical: float) -> float:
+    """Elevation, radians, that the rest pose's horizontal sole has while the foot stands flat and still.
 
-    A marker-fitted rest pose does not stand flat: CMU's feet point down by 0 to 12 degrees more or
-    less in stance, constant for a subject. It is measured as the median over frames in which ankle and
-    ball hardly move, shrunk towards the typical value when such frames are few.
+    A marker-fitted rest pose does not stand flat: CMU's feet point down by 0 to 12 degrees more in
+    stance, constant for a subject. It is measured as the median over frames in which ankle and ball
+    hardly move and the heel is as low as it gets, shrunk towards the typical value when such frames are
+    few and kept near it (a dancer may stand still on tiptoe or with a leg in the air, a climber on a
+    rung; none of that is a flat foot).
     """
     ankle, ball = motion.point(foot.ankle), motion.point(foot.ball)
     speed = np.maximum(_speed(ankle, motion.fps), _speed(ball, motion.fps))
-    still = speed < 0.6 * STILL
     direction = motion.rotations[:, motion.index(joint)] @ forward
     elevation = np.arcsin(np.clip(direction[:, 1], -1, 1))
-    still &= np.abs(elevation) < np.radians(35)
-    typical = TYPICAL_PITCH[joint == foot.ankle]
+    still = (speed < 0.6 * STILL) & (np.abs(elevation) < np.radians(35))
+    if not still.any():
+        return typical
+    still &= ankle[:, 1] < np.percentile(ankle[still, 1], 10) + _HEEL_DOWN
     count = int(still.sum())
-    if not count:
-        return float(typical)
-    return float((count * np.median(elevation[still]) + _PRIOR_FRAMES * typical) / (count + _PRIOR_FRAMES))
+    reach = np.radians(5.5) if joint == foot.ankle else np.radians(20.0)
+    median = np.clip(np.median(elevation[still]), typical - reach, typical + reach)
+    return float((count * median + _PRIOR_FRAMES * typical) / (count + _PRIOR_FRAMES))
 
 
 def _speed(points: np.ndarray, fps: float) -> np.ndarray:
@@ -224,12 +243,16 @@ def sole_heights(clip: Clip, joints: np.ndarray | None = None) -> np.ndarray:
     return joints[:, list(CONTACT_JOINTS), 1] - np.array(CONTACT_REST_HEIGHTS)
 
 
-def floor_height(clip: Clip) -> float:
+def floor_height(clip: Clip, *, within: float = np.inf) -> float:
     """The level of the standing feet, metres, robust against climbing, falling and noise.
 
     Heights of feet that hardly move, lowest foot of a frame; the floor is the densest level among the
-    lower half of them (a subject on a playground also stands higher up, and a low percentile alone
-    would follow outliers). Without a still foot: the 2nd percentile of the lowest joint.
+    lower ones (a subject on a playground also stands higher up, and a low percentile alone would follow
+    outliers). Without a still foot: the 5th percentile of the lower foot.
+
+    Args:
+        clip: the motion.
+        within: the source's own floor is known to lie at 0 up to this; anything else is not believed.
     """
     joints = clip.joints()
     heights = sole_heights(clip, joints)
@@ -237,10 +260,10 @@ def floor_height(clip: Clip) -> float:
     foot_height = np.minimum(heights[:, [0, 2]], heights[:, [1, 3]])
     foot_speed = np.maximum(speed[:, [0, 2]], speed[:, [1, 3]])
     still = np.where(foot_speed < STILL, foot_height, np.inf).min(axis=1)
-    still = np.sort(still[np.isfinite(still)])
+    still = np.sort(still[np.abs(still) < min(within, 1e6)])
     if len(still) < max(5, clip.fps * 0.1):
         # A short run: the lowest points of the stance are the floor.
-        return float(np.percentile(foot_height.min(axis=1), 5))
+        return float(np.clip(np.percentile(foot_height.min(axis=1), 5), -within, within))
     level, count = still[0], 0
     for height in still[:: max(1, len(still) // 200)]:
         inside = int(np.searchsorted(still, height + 0.03) - np.searchsorted(still, height))
@@ -251,12 +274,12 @@ def floor_height(clip: Clip) -> float:
     return float(np.median(window))
 
 
-def place_on_floor(clip: Clip) -> Clip:
-    """Shift the clip so that standing soles are at y = 0."""
-    floor = floor_height(clip)
+def place_on_floor(clip: Clip, floor: float) -> Clip:
+    """Shift the clip so that ``floor`` comes to y = 0."""
     return clip.replace(trans=clip.trans - np.array([0.0, floor, 0.0]), meta={**clip.meta, "floor": round(floor, 4)})
 
 
-def rest_height() -> float:
-    """Height of the pelvis over the sole in our rest pose, metres."""
-    return float(rest_joints()[0, 1] - rest_joints()[CONTACT_JOINTS[0], 1] + CONTACT_REST_HEIGHTS[0])
+def rest_floor(motion: SourceMotion, rig: Rig) -> float:
+    """Where our sole stands, metres, when the source stands in a rest pose whose feet are flat on y = 0."""
+    ankles = np.mean([motion.rest_point(foot.ankle)[1] for foot in rig.feet])
+    return float(leg_length() / source_leg_length(motion, rig) * ankles - CONTACT_REST_HEIGHTS[0])

@@ -46,8 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{name}: {numbers['made']} made, {numbers['kept']} kept, {len(numbers['skipped'])} skipped, "
                 f"{numbers['hours']:.3f} h, {sum(numbers['rows'].values())} rows, {numbers['captions']} captions, {numbers['seconds']} s"
             )
-            for clip, why in numbers["skipped"].items():
+            skipped = list(numbers["skipped"].items())
+            for clip, why in skipped[:8]:
                 print(f"  skipped {clip}: {why}")
+            if len(skipped) > 8:
+                print(f"  and {len(skipped) - 8} more, all named in {arguments.store / 'report.json'}")
     if jobs and all(numbers["made"] + numbers["kept"] == 0 for numbers in report.values()):
         raise JobFailed("Not one clip could be read.", hint=f"The reasons are in {arguments.store / 'report.json'}.")
     return 0

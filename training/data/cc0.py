@@ -13,7 +13,7 @@ from pathlib import Path
 from ...backend.motion.clip import Clip
 from ..formats import gltf
 from ..formats.source import SourceMotion
-from ..repair import ground
+from ..repair import foot_heights, ground
 from ..retarget import Rig, place_on_floor, rest_floor, retarget
 from . import rigs
 from .item import Item
@@ -53,5 +53,9 @@ def read_motion(path: Path, *, animation: str, fps: float = FPS) -> tuple[Source
 def convert(path: Path, *, animation: str, travels: bool = False) -> Clip:
     """The clip; with ``travels``, a gait animated on the spot goes where its caption says."""
     motion, rig = read_motion(path, animation=animation)
-    clip = place_on_floor(retarget(motion, rig))
-    return give_travel(clip) if travels else clip
+    clip = place_on_floor(retarget(motion, rig), rest_floor(motion, rig))
+    if travels:
+        clip = give_travel(clip)
+    if any(word in animation for word in AFLOAT):  # meant to be off the floor, but not under it
+        return place_on_floor(clip, min(0.0, float(foot_heights(clip).min())))
+    return ground(clip)

@@ -15,7 +15,8 @@ import numpy as np
 from ...backend.motion.clip import Clip
 from ..formats import asf, bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..retarget import Rig, place_on_floor, retarget
+from ..repair import ground, remove_spikes
+from ..retarget import Rig, floor_height, place_on_floor, retarget
 from . import rigs
 from .captions import Captions
 from .raw import Raw
@@ -26,10 +27,10 @@ CMU_UNIT = 0.0254 / 0.45
 DAZ_UNIT = 0.01
 DAZ_BLEND = 5
 """Frames after the T-pose in which the DAZ conversions blend into the motion."""
+FLOOR_WITHIN = 0.075
+"""Metres: the floor found in an ASF/AMC-like file is believed when it is this close to y = 0."""
 LICENCE = "CMU mocap: free to use, no resale of the data"
 ATTRIBUTION = "mocap.cs.cmu.edu (NSF EIA-0196217)"
-
-Bones = dict[str, list[tuple[str, tuple[float, float, float]]]]
 
 
 def missing_bones(raw: Raw) -> dict[str, list[tuple[list[str], list[float]]]]:
@@ -108,8 +109,7 @@ def _renamed(motion: SourceMotion, table: dict[str, str]) -> SourceMotion:
 
 
 def convert_bvh(path: Path, *, fps: float, skip: int, missing: list[tuple[list[str], list[float]]]) -> Clip:
-    motion, rig = read_bvh_motion(path, fps=fps, skip=skip, missing=missing)
-    return place_on_floor(retarget(motion, rig))
+    return finish(*read_bvh_motion(path, fps=fps, skip=skip, missing=missing))
 
 
 def read_amc_motion(path: Path, *, fps: float, skip: int, skeleton: Path, target_fps: float = FPS) -> tuple[SourceMotion, Rig]:
@@ -121,5 +121,13 @@ def read_amc_motion(path: Path, *, fps: float, skip: int, skeleton: Path, target
 
 
 def convert_amc(path: Path, *, fps: float, skip: int, skeleton: Path) -> Clip:
-    motion, rig = read_amc_motion(path, fps=fps, skip=skip, skeleton=skeleton)
-    return place_on_floor(retarget(motion, rig))
+    return finish(*read_amc_motion(path, fps=fps, skip=skip, skeleton=skeleton))
+
+
+def finish(motion: SourceMotion, rig: Rig) -> Clip:
+    """Retarget, take out broken frames, put the floor at y = 0 and the feet on it."""
+    clip, spikes = remove_spikes(retarget(motion, rig))
+    # CMU's laboratory floor is y = 0 in its own files; the DAZ figure's root was rescaled.
+    floor = floor_height(clip, within=FLOOR_WITHIN if rig is rigs.ASF else np.inf)
+    clip = ground(place_on_floor(clip, floor))
+    return clip.replace(meta={**clip.meta, "spikes": spikes})

@@ -22,12 +22,16 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
 from ...backend.motion.contacts import detect_contacts
-from ..retarget import sole_heights
+from ..repair import foot_heights
 from .item import Item
 
 FPS = 30.0
-VERSION = 1
+VERSION = 2
 """Raised whenever a converter gives other clips than before, so that old ones are made again."""
+
+
+CONTACT_WITHIN = 0.03
+"""Metres: a foot whose lowest point is higher than this is not stored as a contact."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Made:
     contact: float = 0.0
     """Share of frames with any foot on the floor."""
     contact_cm: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """5th, 50th, 95th percentile of the sole's height in contact, centimetres."""
+    """5th, 50th, 95th percentile of the lowest point of a sole in contact, centimetres."""
 
 
 def clip_path(store: Path, job: Job) -> Path:
@@ -75,7 +79,7 @@ def _run(job: Job, store: Path) -> Made:
     except Exception as error:  # noqa: BLE001 - one broken file must not end the whole preparation
         return Made(job.name, "skipped", f"{type(error).__name__}: {error}")
     contacts = clip.contacts if clip.contacts is not None else np.zeros((len(clip), 4))
-    soles = sole_heights(clip)[contacts > 0.5] * 100
+    soles = foot_heights(clip)[(contacts[:, [0, 2]] + contacts[:, [1, 3]]) > 0.5] * 100
     spread = tuple(float(x) for x in np.percentile(soles, (5, 50, 95))) if len(soles) else (0.0, 0.0, 0.0)
     known = tuple(part for part, is_known in clip.known.items() if is_known)
     return Made(job.name, status, "", len(clip), known, float((contacts > 0.5).any(axis=1).mean()), spread)  # type: ignore[arg-type]
@@ -101,7 +105,9 @@ def _made(job: Job) -> Clip:
     meta = {**clip.meta, "converter": VERSION, "set": job.set, "name": job.name, "file": job.path.name}
     if job.items:
         meta |= {"source": job.items[0].source, "licence": job.items[0].licence}
-    return clip.replace(contacts=detect_contacts(clip), meta=meta)
+    # A foot that rolls off or swings low is no label for a model that is to lock feet: the sole must be down.
+    down = np.repeat(foot_heights(clip) < CONTACT_WITHIN, 2, axis=1)
+    return clip.replace(contacts=detect_contacts(clip) * down, meta=meta)
 
 
 def prepare(
