@@ -12,6 +12,11 @@ from pathlib import Path
 from ...backend.errors import BadInput
 
 
+TABLES = Path(__file__).parent / "tables"
+"""Tables that the public downloads lack (which trials, true frame rates, captions), used where the root
+has none of its own; see ``tables/README.md``."""
+
+
 @dataclass(frozen=True)
 class Raw:
     """The raw data under ``root``; archives are unpacked under ``cache``."""
@@ -20,12 +25,14 @@ class Raw:
     cache: Path
 
     def path(self, relative: str) -> Path:
-        """A file that must be there.
+        """A file that must be there, or the table of that name that comes with us.
 
         Raises:
             BadInput: it is not.
         """
         path = self.root / relative
+        if not path.is_file() and (TABLES / relative).is_file():
+            return TABLES / relative
         if not path.is_file():
             raise BadInput(f"{relative} is missing under {self.root}.", field="root")
         return path
