@@ -136,7 +136,7 @@ class Server:
 
     # -- methods ---------------------------------------------------------------------------------
 
-    def _initialize(self, number: int | str | None, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def _initialize(self, number: int | str | None, raw: Mapping[str, Any]) -> None:
         theirs = raw.get("protocol")
         if theirs != PROTOCOL_VERSION:  # before anything else: other versions may have other parameters
             raise RequestError(
@@ -145,10 +145,8 @@ class Server:
             )
         params = parse(InitializeParams, raw)
         self._greeted = True
-        if params.warm:
-            self._worker.warm(params.pack, params.device)
         logger.info("Client %s connected", params.client or "without a name")
-        return InitializeResult(
+        description = InitializeResult(
             version=__version__,
             python=platform.python_version(),
             pid=os.getpid(),
@@ -169,7 +167,11 @@ class Server:
                 for pack in list_packs()
             ],
             log_file=self._log_file,
-        ).model_dump(mode="json")
+        )
+        if number is not None:
+            self._send(framing.response(number, description.model_dump(mode="json")))
+        if params.warm:  # after the answer: importing a model library holds every thread up
+            self._worker.warm(params.pack, params.device)
 
     def _generate(self, number: int | str | None, raw: Mapping[str, Any]) -> None:
         if number is None:
