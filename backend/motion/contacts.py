@@ -21,7 +21,7 @@ STAY_HEIGHT, STAY_SPEED = 0.070, 0.55
 """A certain contact goes on while below both: the foot rolls, and shoes and markers shift."""
 LOWEST = -0.15
 """Metres: further below the floor than this, a foot does not stand on it."""
-SHORTEST_CONTACT, SHORTEST_GAP = 0.06, 0.07
+SHORTEST_CONTACT, SHORTEST_GAP = 0.06, 0.10
 """Seconds: shorter contacts are dropped, shorter gaps are filled."""
 SPEED_WINDOW = 1 / 30
 """Seconds on either side over which a speed is measured, so that high frame rates do not measure noise."""

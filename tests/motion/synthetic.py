@@ -16,7 +16,9 @@ def random_clip(frames: int = 20, fps: float = 30.0, seed: int = 0) -> Clip:
     """Smooth random motion of all 55 joints, with expressions, contacts and meta data."""
     rng = np.random.default_rng(seed)
     time = np.arange(frames)[:, None, None] / fps
-    waves = rng.normal(size=(1, NUM_JOINTS, 3)) * np.sin(2 * time + rng.uniform(0, 6, size=(1, NUM_JOINTS, 3)))
+    waves = rng.normal(size=(1, NUM_JOINTS, 3)) * np.sin(
+        2 * time + rng.uniform(0, 6, size=(1, NUM_JOINTS, 3))
+    )
     return Clip(
         poses=0.6 * waves,
         trans=np.cumsum(rng.normal(size=(frames, 3)) * 0.01, axis=0) - J0 + np.array([0.0, 0.95, 0.0]),
@@ -30,7 +32,9 @@ def random_clip(frames: int = 20, fps: float = 30.0, seed: int = 0) -> Clip:
     )
 
 
-def walk(seconds: float = 4.0, fps: float = 30.0, speed: float = 1.0, stance: float = 0.62) -> tuple[Clip, np.ndarray]:
+def walk(
+    seconds: float = 4.0, fps: float = 30.0, speed: float = 1.0, stance: float = 0.62
+) -> tuple[Clip, np.ndarray]:
     """A walk along +Z whose stance feet stand still exactly.
 
     Returns:
@@ -39,7 +43,9 @@ def walk(seconds: float = 4.0, fps: float = 30.0, speed: float = 1.0, stance: fl
     frames = round(seconds * fps)
     time = np.arange(frames) / fps
     cycle = 1.0
-    pelvis = np.stack([np.zeros(frames), 0.855 + 0.015 * np.cos(4 * np.pi * time / cycle), speed * time], axis=1)
+    pelvis = np.stack(
+        [np.zeros(frames), 0.855 + 0.015 * np.cos(4 * np.pi * time / cycle), speed * time], axis=1
+    )
     poses = np.zeros((frames, NUM_JOINTS, 3))
     swing = np.sin(2 * np.pi * time / cycle)
     poses[:, INDEX["left_shoulder"], 2] = -1.2
@@ -59,7 +65,8 @@ def walk(seconds: float = 4.0, fps: float = 30.0, speed: float = 1.0, stance: fl
         u = np.clip((within - stance) / (1 - stance), 0, 1)
         ease = u * u * u * (u * (6 * u - 15) + 10)
         ankle = np.stack(
-            [joints[:, leg[2], 0], ANKLE_HEIGHT + 0.12 * np.sin(np.pi * ease) ** 2, stand + ease * stride], axis=1
+            [joints[:, leg[2], 0], ANKLE_HEIGHT + 0.12 * np.sin(np.pi * ease) ** 2, stand + ease * stride],
+            axis=1,
         )
         flat = rotations.matrix_to_quaternion(np.swapaxes(world[:, leg[2]], -1, -2))
         body = poses[:, :22]
@@ -69,7 +76,9 @@ def walk(seconds: float = 4.0, fps: float = 30.0, speed: float = 1.0, stance: fl
     return Clip(poses=poses, trans=trans, fps=fps, contacts=None), contacts
 
 
-def spoil(clip: Clip, *, noise: float = 0.01, drift: tuple[float, float, float] = (0.0, 0.0, 0.0), seed: int = 0) -> Clip:
+def spoil(
+    clip: Clip, *, noise: float = 0.01, drift: tuple[float, float, float] = (0.0, 0.0, 0.0), seed: int = 0
+) -> Clip:
     """What a model does to a motion: correlated noise on joints (radians) and root, and a drift in m/s."""
     rng = np.random.default_rng(seed)
     frames = len(clip)
@@ -80,7 +89,9 @@ def spoil(clip: Clip, *, noise: float = 0.01, drift: tuple[float, float, float] 
         kernel /= np.sqrt((kernel**2).sum())
         return np.apply_along_axis(lambda x: np.convolve(x, kernel, mode="same"), 0, steps)
 
-    poses = clip.poses + noise * wander((NUM_JOINTS, 3)) + 0.2 * noise * rng.normal(size=(frames, NUM_JOINTS, 3))
+    poses = (
+        clip.poses + noise * wander((NUM_JOINTS, 3)) + 0.2 * noise * rng.normal(size=(frames, NUM_JOINTS, 3))
+    )
     time = np.arange(frames)[:, None] / clip.fps
     trans = clip.trans + 0.5 * noise * wander((3,)) + time * np.asarray(drift)
     return clip.replace(poses=poses, trans=trans)

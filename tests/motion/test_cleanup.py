@@ -1,0 +1,241 @@
+"""Clean-up: feet stand still, stay on the floor, nothing pops, and what was right stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from understudy.backend.motion import rotations
+from understudy.backend.motion.cleanup import clean_up
+from understudy.backend.motion.clip import Clip, mirror, move, resample, rotate_world
+from understudy.backend.motion.contacts import contact_report, intervals
+from understudy.backend.motion.skeleton import INDEX, REST_FLOOR
+
+from .synthetic import random_clip, spoil, walk
+
+LEGS = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle", "foot")]
+
+SPOILT = {
+    "noise": {"noise": 0.02},
+    "side drift": {"noise": 0.01, "drift": (0.10, 0.0, 0.0)},
+    "runs ahead": {"noise": 0.01, "drift": (0.0, 0.0, 0.15)},
+    "sinks": {"noise": 0.01, "drift": (0.0, -0.03, 0.0)},
+    "floats off": {"noise": 0.01, "drift": (0.0, 0.02, 0.0)},
+}
+
+
+@pytest.fixture(params=SPOILT)
+def spoilt(request: pytest.FixtureRequest) -> Clip:
+    return spoil(walk(4.0)[0], **SPOILT[request.param])
+
+
+def accelerations(clip: Clip, joints: list[int]) -> np.ndarray:
+    """Largest acceleration in m/s^2 of each joint."""
+    change = np.diff(clip.joints()[:, joints], n=2, axis=0) * clip.fps**2
+    return np.linalg.norm(change, axis=-1).max(axis=0)
+
+
+def test_feet_stand_still(spoilt: Clip) -> None:
+    truth = walk(4.0)[1]
+    assert contact_report(spoilt, truth)["slide_median"] > 10  # it was bad
+    cleaned = clean_up(spoilt)
+    report = contact_report(cleaned)
+    assert report["slide_median"] < 0.5
+    assert report["slide_share"] < 0.05
+    assert report["contact_share"] > 0.9
+    # Judged by the contacts that are true, not only by those it chose itself.
+    assert contact_report(cleaned, truth)["slide_median"] < 2.0
+
+
+def test_no_foot_below_the_floor(spoilt: Clip) -> None:
+    report = contact_report(clean_up(spoilt))
+    assert report["lowest"] > -1.0
+    assert report["penetration_max"] < 1.0
+
+
+def test_nothing_pops(spoilt: Clip) -> None:
+    before, after = accelerations(spoilt, LEGS), accelerations(clean_up(spoilt), LEGS)
+    assert (after < 1.3 * before + 5).all()
+
+
+def test_no_leg_joint_turns_faster_than_before(spoilt: Clip) -> None:
+    def fastest(clip: Clip) -> float:
+        matrices = rotations.axis_angle_to_matrix(clip.poses[:, [1, 2, 4, 5, 7, 8]])
+        return float(rotations.geodesic_angle(matrices[1:], matrices[:-1]).max())
+
+    assert fastest(clean_up(spoilt)) < 1.3 * fastest(spoilt) + 0.02
+
+
+def test_the_motion_stays_what_it_was(spoilt: Clip) -> None:
+    cleaned = clean_up(spoilt)
+    assert (len(cleaned), cleaned.fps) == (len(spoilt), spoilt.fps)
+    upper = [i for i in range(55) if i not in (1, 2, 4, 5, 7, 8, 10, 11)]
+    angle = rotations.geodesic_angle(
+        rotations.axis_angle_to_matrix(cleaned.poses[:, upper]),
+        rotations.axis_angle_to_matrix(spoilt.poses[:, upper]),
+    )
+    assert np.degrees(angle.max()) < 3
+    knees = np.abs(cleaned.poses[:, [4, 5], 0] - spoilt.poses[:, [4, 5], 0])
+    assert np.degrees(np.median(knees)) < 8
+    steps = [len(intervals(walk(4.0)[1][:, i] < 0.5)) for i in (1, 3)]
+    assert cleaned.contacts is not None
+    assert [len(intervals(cleaned.contacts[:, i] < 0.5)) for i in (1, 3)] == steps
+
+
+def test_a_good_walk_is_left_nearly_alone() -> None:
+    clip, truth = walk(4.0)
+    cleaned = clean_up(clip)
+    moved = np.linalg.norm(cleaned.joints() - clip.joints(), axis=-1)
+    assert np.median(moved) < 0.005
+    assert moved.max() < 0.03
+    assert contact_report(cleaned, truth)["slide_median"] < 0.1
+
+
+def test_twice_is_as_once(spoilt: Clip) -> None:
+    once = clean_up(spoilt)
+    assert np.abs(clean_up(once).joints() - once.joints()).max() < 0.04
+
+
+def test_without_contact_nothing_is_touched() -> None:
+    """A clip in the air: only the smoothing, which can be switched off."""
+    clip = move(walk(2.0)[0], np.array([0.0, 2.0, 0.0]))
+    cleaned = clean_up(clip, smooth=False)
+    np.testing.assert_array_equal(cleaned.trans, clip.trans)
+    np.testing.assert_allclose(cleaned.joints(), clip.joints(), atol=1e-6)
+    assert cleaned.contacts is not None
+    assert not cleaned.contacts.any()
+
+
+def test_arms_and_spine_are_never_touched_by_feet() -> None:
+    clip = spoil(walk(2.0)[0])
+    cleaned = clean_up(clip, smooth=False)
+    upper = [i for i in range(55) if i not in (1, 2, 4, 5, 7, 8, 10, 11)]
+    np.testing.assert_array_equal(cleaned.poses[:, upper], clip.poses[:, upper])
+
+
+def test_each_step_can_be_switched_off() -> None:
+    clip = move(spoil(walk(2.0)[0], drift=(0.1, 0.0, 0.0)), np.array([0.0, -0.05, 0.0]))
+    nothing = clean_up(clip, feet=False, floor=False, smooth=False)
+    np.testing.assert_array_equal(nothing.poses, clip.poses)
+    np.testing.assert_array_equal(nothing.trans, clip.trans)
+    only_floor = contact_report(clean_up(clip, feet=False, smooth=False))
+    assert only_floor["penetration_max"] < 1
+    assert only_floor["slide_median"] > 5
+    only_feet = contact_report(clean_up(clip, floor=False, smooth=False))
+    assert only_feet["slide_median"] < 0.5
+    assert only_feet["penetration_max"] > 2
+    only_smooth = clean_up(clip, feet=False, floor=False)
+    assert contact_report(only_smooth)["jerk"] < contact_report(clip)["jerk"]
+
+
+def test_the_input_is_not_changed() -> None:
+    clip = spoil(walk(2.0)[0])
+    poses, trans = clip.poses.copy(), clip.trans.copy()
+    clean_up(clip)
+    np.testing.assert_array_equal(clip.poses, poses)
+    np.testing.assert_array_equal(clip.trans, trans)
+
+
+def test_everything_else_travels_along() -> None:
+    clip = random_clip(30)
+    cleaned = clean_up(clip)
+    assert cleaned.expressions is clip.expressions
+    assert (cleaned.meta, cleaned.known, cleaned.gender) == (clip.meta, clip.known, clip.gender)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 7])
+def test_very_short_clips(frames: int) -> None:
+    clip = walk(1.0)[0].slice(0, frames)
+    cleaned = clean_up(clip)
+    assert len(cleaned) == frames
+    assert np.isfinite(cleaned.joints()).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nonsense_stays_finite(seed: int) -> None:
+    clip = random_clip(60, 30.0, seed)
+    cleaned = clean_up(clip)
+    assert np.isfinite(cleaned.poses).all()
+    assert np.isfinite(cleaned.trans).all()
+
+
+def test_any_frame_rate() -> None:
+    for fps in (12.5, 60.0, 120.0):
+        clip = spoil(resample(walk(3.0)[0], fps), noise=0.003, drift=(0.1, 0.0, 0.0))
+        assert contact_report(clean_up(clip))["slide_median"] < 0.5
+
+
+def test_direction_and_side_do_not_matter() -> None:
+    clip = spoil(walk(3.0)[0])
+    turn = rotations.yaw_matrix(2.0)
+    expected = clean_up(clip).joints()
+    np.testing.assert_allclose(clean_up(rotate_world(clip, turn)).joints(), expected @ turn.T, atol=1e-6)
+    np.testing.assert_allclose(mirror(clean_up(mirror(clip))).joints(), expected, atol=1e-6)
+
+
+def test_a_predicted_contact_locks_a_foot_that_slides_fast() -> None:
+    clip, truth = walk(4.0)
+    sliding = spoil(clip, noise=0.0, drift=(0.0, 0.0, 0.5))
+    alone = contact_report(clean_up(sliding), truth)["slide_median"]
+    helped = contact_report(clean_up(sliding.replace(contacts=truth)), truth)["slide_median"]
+    assert helped < 2.0
+    assert helped < alone
+
+
+def lying(height: float, frames: int = 60) -> Clip:
+    """A body on its back whose pelvis lies at a height."""
+    poses = np.zeros((frames, 55, 3))
+    poses[:, 0, 0] = -np.pi / 2
+    trans = np.zeros((frames, 3))
+    trans[:, 1] = height + 0.35
+    return Clip(poses=poses, trans=trans, fps=30.0)
+
+
+def test_a_lying_body_is_not_lifted() -> None:
+    clip = lying(0.12)
+    np.testing.assert_allclose(clean_up(clip).trans, clip.trans, atol=0.01)
+
+
+def test_a_body_in_the_floor_is_lifted() -> None:
+    assert clean_up(lying(-0.05)).joints()[:, :22, 1].min() > -0.01
+
+
+def test_a_handstand_is_not_lifted() -> None:
+    """Upside down with the hands on the floor: the feet say nothing about the floor."""
+    poses = np.zeros((60, 55, 3))
+    poses[:, 0, 0] = np.pi
+    poses[:, INDEX["left_shoulder"], 2] = np.pi / 2
+    poses[:, INDEX["right_shoulder"], 2] = -np.pi / 2
+    clip = Clip(poses=poses, trans=np.zeros((60, 3)), fps=30.0)
+    hands = clip.joints()[:, [20, 21], 1].min()
+    clip = move(clip, np.array([0.0, 0.04 - hands, 0.0]))
+    np.testing.assert_allclose(clean_up(clip).joints(), clip.joints(), atol=1e-6)
+
+
+def test_a_jump_keeps_its_height() -> None:
+    trans = np.zeros((90, 3))
+    time = (np.arange(90) - 45) / 30
+    trans[:, 1] = np.maximum(0.0, 0.40 - 4.9 * time**2) - REST_FLOOR
+    clip = Clip(poses=np.zeros((90, 55, 3)), trans=trans, fps=30.0)
+    cleaned = clean_up(clip)
+    assert cleaned.joints()[:, 0, 1].max() == pytest.approx(clip.joints()[:, 0, 1].max(), abs=0.01)
+    assert cleaned.contacts is not None
+    assert not cleaned.contacts[40:51].any()
+
+
+def test_the_toes_bend_instead_of_going_through_the_floor() -> None:
+    """At toe-off the foot points down while the ball stands."""
+    from understudy.backend.motion.contacts import sole_points
+    from understudy.backend.motion.kinematics import forward_kinematics
+
+    poses = np.zeros((40, 55, 3))
+    poses[:, INDEX["left_ankle"], 0] = np.linspace(0, 0.9, 40)
+    poses[:, INDEX["left_knee"], 0] = np.linspace(0, 0.5, 40)
+    trans = np.zeros((40, 3))
+    clip = Clip(poses=poses, trans=trans, fps=30.0)
+    trans[:, 1] = 0.028 - clip.joints()[:, INDEX["left_foot"], 1]
+    clip = clip.replace(trans=trans)
+    before = sole_points(*forward_kinematics(clip.poses, clip.trans))[:, 2, 1]
+    after = clean_up(clip, smooth=False)
+    assert before.min() < -0.04
+    assert sole_points(*forward_kinematics(after.poses, after.trans))[:, 2, 1].min() > -0.01

@@ -1,0 +1,82 @@
+"""Filters: what they must take away and what they must leave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.backend.motion import filters, rotations
+
+
+@given(st.floats(-2, 2), st.floats(-2, 2), st.floats(-2, 2), st.integers(5, 40))
+def test_savitzky_golay_leaves_a_parabola_alone(a: float, b: float, c: float, frames: int) -> None:
+    x = np.linspace(-1, 1, frames)
+    values = (a + b * x + c * x * x)[:, None]
+    inside = slice(3, -3)
+    np.testing.assert_allclose(filters.savitzky_golay(values, 3)[inside], values[inside], atol=1e-9)
+
+
+def test_filters_keep_length_and_constants() -> None:
+    for frames in (1, 2, 3, 4, 9):
+        values = np.full((frames, 2), 3.0)
+        for result in (
+            filters.savitzky_golay(values, 3),
+            filters.gaussian(values, 4.0),
+            filters.smooth(values, 3, 0.1),
+        ):
+            np.testing.assert_allclose(result, values)
+
+
+def test_smoothing_takes_off_jitter() -> None:
+    rng = np.random.default_rng(0)
+    slow = np.sin(np.linspace(0, 6, 180))[:, None]
+    noisy = slow + 0.005 * rng.normal(size=slow.shape)
+    before, after = np.abs(noisy - slow).std(), np.abs(filters.smooth(noisy, 3, 0.03) - slow).std()
+    assert after < 0.75 * before
+
+
+def test_smoothing_keeps_a_punch() -> None:
+    """A peak of a tenth of a second, half a metre high: a mean over the window would cut it by a third."""
+    time = np.arange(60) / 30
+    punch = 0.5 * np.exp(-0.5 * ((time - 1) / 0.06) ** 2)[:, None]
+    assert filters.smooth(punch, 3, 0.01).max() > 0.97 * punch.max()
+    assert filters.gaussian(punch, 3).max() < 0.7 * punch.max()
+
+
+def test_smooth_rotations_crosses_a_half_turn_without_a_spin() -> None:
+    poses = np.zeros((30, 2, 3))
+    poses[:, 0, 1] = np.linspace(2.8, 3.5, 30)
+    wrapped = rotations.quaternion_to_axis_angle(rotations.axis_angle_to_quaternion(poses))
+    assert np.abs(np.diff(wrapped[:, 0, 1])).max() > 5  # the representation does jump
+    smoothed = rotations.axis_angle_to_matrix(filters.smooth_rotations(wrapped, 3, 0.03))
+    assert rotations.geodesic_angle(smoothed, rotations.axis_angle_to_matrix(poses)).max() < 1e-3
+
+
+def test_joints_that_never_move_keep_their_bits() -> None:
+    poses = np.random.default_rng(0).normal(size=(30, 3, 3))
+    poses[:, 1] = [0.1, 4.0, 0.2]  # more than a half turn: a conversion would rewrite it
+    np.testing.assert_array_equal(filters.smooth_rotations(poses, 3, 0.03)[:, 1], poses[:, 1])
+
+
+@given(st.integers(1, 60), st.integers(0, 10), st.integers(0, 100))
+def test_envelope_stays_above(frames: int, width: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=frames)
+    envelope = filters.upper_envelope(values, width)
+    assert envelope.shape == values.shape
+    assert (envelope >= values).all()
+    assert envelope.max() <= values.max() + 1e-12
+
+
+def test_envelope_is_smooth() -> None:
+    values = np.zeros(60)
+    values[30] = 1.0
+    assert np.abs(np.diff(filters.upper_envelope(values, 6))).max() < 0.4
+
+
+def test_continuous_quaternions() -> None:
+    q = rotations.axis_angle_to_quaternion(np.linspace([0, 0, 0], [0, 7, 0], 50))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(50, 1))
+    steps = np.linalg.norm(np.diff(filters.continuous(q * signs), axis=0), axis=-1)
+    assert steps.max() == pytest.approx(np.linalg.norm(np.diff(q, axis=0), axis=-1).max())
