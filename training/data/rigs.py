@@ -152,3 +152,29 @@ CC0_ADDON = _game_rig(
     },
     "l", "r",
 )  # fmt: skip
+
+DEEPMIMIC = Rig(
+    drives={
+        "pelvis": Drive(_one("root")),
+        # One joint bends the whole trunk: the lower spine takes half of it.
+        "spine1": Drive((("root", 1.0), ("chest", 1.0))),
+        "spine2": Drive(_one("chest")),
+        "spine3": Drive(_one("chest")),
+        "neck": Drive((("chest", 1.0), ("neck", 1.0))),
+        "head": Drive(_one("neck")),
+        **_sides(
+            {
+                "{s}_hip": (_one("{s}_hip"), ("{s}_knee", "{s}_hip", "{s}_knee")),
+                "{s}_knee": (_one("{s}_knee"), ("{s}_ankle", "{s}_knee", "{s}_ankle")),
+                "{s}_collar": (_one("chest"), ()),
+                "{s}_shoulder": (_one("{s}_shoulder"), ("{s}_elbow", "{s}_shoulder", "{s}_elbow")),
+                "{s}_elbow": (_one("{s}_elbow"), ("{s}_wrist", "{s}_elbow", "{s}_wrist")),
+            },
+            "left", "right",
+        ),
+    },
+    hips=("left_hip", "right_hip"),
+    legs=(("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle")),
+    feet=(Foot("left_ankle", "left_ankle.tip"), Foot("right_ankle", "right_ankle.tip")),
+    flat_rest=True,
+)  # fmt: skip

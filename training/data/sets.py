@@ -12,6 +12,8 @@ from .store import Job
 SETS: dict[str, str] = {
     "cmu": ".cmu",
     "cc0": ".cc0",
+    "deepmimic": ".deepmimic",
+    "jump_cmu": ".jump_cmu",
 }
 """Each set's converter module; it has ``jobs(raw) -> list[Job]``."""
 

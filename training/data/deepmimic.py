@@ -1,0 +1,48 @@
+"""DeepMimic's humanoid clips (MIT): flips, cartwheels, dances, kicks, long walks.
+
+(c) 2018 Xue Bin Peng, MIT. The ``*_mirror`` files are left out: mirroring is the training's own augmentation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...backend.motion.clip import Clip
+from ..formats import deepmimic
+from ..formats.source import SourceMotion
+from ..repair import ground, remove_spikes
+from ..retarget import Rig, floor_height, place_on_floor, retarget
+from . import rigs
+from .item import Item
+from .raw import Raw
+from .store import FPS, Job
+
+LICENCE = "MIT"
+ATTRIBUTION = "xbpeng/DeepMimic, (c) 2018 Xue Bin Peng"
+
+
+def jobs(raw: Raw) -> list[Job]:
+    """One job per file that is no mirror image of another."""
+    folder = raw.folder("deepmimic/deepmimic", "deepmimic/motions.tar.xz")
+    result = []
+    for row in raw.table("deepmimic/captions.csv"):
+        name = Path(row["file"]).stem.removeprefix("humanoid3d_")
+        if name.endswith("_mirror"):
+            continue
+        item = Item(
+            dataset="deepmimic", motion_name=name, trial=name, kind="whole", text=[row["caption_1"], row["caption_2"]],
+            caption_source="deepmimic", source=ATTRIBUTION, licence=LICENCE,
+        )  # fmt: skip
+        result.append(Job("deepmimic", name, convert, folder / row["file"], {}, [item]))
+    return result
+
+
+def read_motion(path: Path, *, time_scale: float = 1.0, fps: float = FPS) -> tuple[SourceMotion, Rig]:
+    return deepmimic.motion_of(deepmimic.read_frames(path), fps=fps, time_scale=time_scale), rigs.DEEPMIMIC
+
+
+def convert(path: Path, *, time_scale: float = 1.0) -> Clip:
+    """The clip; the root's height is that of the humanoid, so the floor is found from the feet."""
+    clip, spikes = remove_spikes(retarget(*read_motion(path, time_scale=time_scale)))
+    clip = ground(place_on_floor(clip, floor_height(clip)))
+    return clip.replace(meta={**clip.meta, "spikes": spikes})

@@ -1,0 +1,37 @@
+"""CMU trials on the DeepMimic humanoid (arpspoof/Jump, MIT; CMU terms), where no better copy is at hand.
+
+Frame k of a file is trial frame 4 (k + 1) at 120 Hz, so it starts 1/30 s late. Trials of 60 fps were
+taken for 120 and play at double speed: ``time_scale`` of the manifest puts that right.
+"""
+
+from __future__ import annotations
+
+from . import deepmimic
+from .captions import Captions
+from .raw import Raw
+from .store import Job
+
+LICENCE = "MIT; CMU mocap: free to use, no resale of the data"
+ATTRIBUTION = "arpspoof/Jump; mocap.cs.cmu.edu (NSF EIA-0196217)"
+LATE = 1 / 30
+"""Seconds of the trial before the first frame of a file (times ``time_scale``)."""
+
+
+def jobs(raw: Raw) -> list[Job]:
+    """One job per trial that the CMU set does not have."""
+    folder = raw.folder("jump_cmu/jump_cmu", "jump_cmu/jump_cmu.tar.xz")
+    captions = Captions(raw)
+    better = {row["trial"] for row in raw.table("cmu/manifest.csv")}
+    result = []
+    for row in raw.table("jump_cmu/manifest.csv"):
+        trial = row["trial"]
+        if trial in better:
+            continue
+        scale = float(row["time_scale"])
+        items = captions.items(
+            "jump_cmu", trial, row["cmu_description"], offset=LATE * scale,
+            common={"source": ATTRIBUTION, "licence": LICENCE},
+        )  # fmt: skip
+        path = folder.parent / row["file"]
+        result.append(Job("jump_cmu", trial, deepmimic.convert, path, {"time_scale": scale}, items))
+    return result
