@@ -6,8 +6,6 @@ version file is read, and the graphics driver is asked through its C library.
 
 from __future__ import annotations
 
-import ctypes
-import importlib.metadata
 import importlib.util
 import platform
 import re
@@ -55,6 +53,8 @@ def require(device: str) -> None:
 
 def installed_version(name: str) -> str | None:
     """The version of an installed distribution, or None."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -83,6 +83,8 @@ def _torch_has_cuda() -> bool:
 
 def _cuda_device_count() -> int:
     """Number of CUDA devices, from the driver itself; 0 where there is none."""
+    import ctypes
+
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         count = ctypes.c_int(0)
