@@ -198,7 +198,8 @@ def _material(zone: str) -> bpy.types.Material:
         return found
     colour, roughness = _LOOK[zone]
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if bpy.app.version < (5, 0):  # from there on always so, and a warning
+        material.use_nodes = True
     material.diffuse_color = (*colour, 1.0)
     material.roughness = roughness
     shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")

@@ -42,7 +42,9 @@ def ellipsoid(centre: Sequence[float], radii: Sequence[float], blend: float, til
     def distance(p: Array) -> Array:
         q = p - c
         if tilt:
-            q = np.stack([q[..., 0], cos * q[..., 1] + sin * q[..., 2], cos * q[..., 2] - sin * q[..., 1]], -1)
+            q = np.stack(
+                [q[..., 0], cos * q[..., 1] + sin * q[..., 2], cos * q[..., 2] - sin * q[..., 1]], -1
+            )
         k0 = np.sqrt(np.sum((q / r) ** 2, -1))
         k1 = np.sqrt(np.sum((q / (r * r)) ** 2, -1)) + 1e-9
         return np.where(k0 < 1e-3, -r.min(), k0 * (k0 - 1) / k1)
@@ -161,7 +163,9 @@ class Field:
     Branches meet only through ``min``: two fingers, or the arm and the flank, never web together.
     """
 
-    def __init__(self, trunk: Sequence[Primitive], branches: Sequence[Sequence[Primitive]], floor: float) -> None:
+    def __init__(
+        self, trunk: Sequence[Primitive], branches: Sequence[Sequence[Primitive]], floor: float
+    ) -> None:
         self.trunk, self.branches, self.floor = trunk, branches, floor
 
     def on_grid(self, xs: Array, ys: Array, zs: Array) -> Array:
@@ -172,7 +176,9 @@ class Field:
         total = base.copy()
         for branch in self.branches:
             spans = [_spans(primitive, axes) for primitive in branch]
-            cut = tuple(slice(min(s[i].start for s in spans), max(s[i].stop for s in spans)) for i in range(3))
+            cut = tuple(
+                slice(min(s[i].start for s in spans), max(s[i].stop for s in spans)) for i in range(3)
+            )
             if any(c.stop <= c.start for c in cut):
                 continue
             local = base[cut].copy()

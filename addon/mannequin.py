@@ -106,7 +106,9 @@ def _half(field: Field) -> tuple[Array, Array]:
         offset += len(points)
     points = np.concatenate(vertices)
     neck = _zip(points, faces[0], faces[1], (0, 2), (0.0, -0.03), 1, NECK_CUT, closed=False)
-    wrist = _zip(points, faces[0], faces[2], (1, 2), tuple(joint("left_wrist")[1:]), 0, WRIST_CUT, closed=True)
+    wrist = _zip(
+        points, faces[0], faces[2], (1, 2), tuple(joint("left_wrist")[1:]), 0, WRIST_CUT, closed=True
+    )
     return points, np.concatenate([*faces, neck, wrist])
 
 

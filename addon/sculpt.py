@@ -163,8 +163,12 @@ def _leg() -> list[Primitive]:
         thigh,
         shin,
         ellipsoid((knee[0], knee[1] + 0.006, knee[2] + 0.037), (0.026, 0.034, 0.020), 0.020),  # kneecap
-        ellipsoid((ankle[0] + 0.028, ankle[1] - 0.002, ankle[2] + 0.002), (0.011, 0.014, 0.013), 0.016),  # outer
-        ellipsoid((ankle[0] - 0.029, ankle[1] + 0.006, ankle[2] + 0.006), (0.011, 0.014, 0.013), 0.016),  # inner
+        ellipsoid(
+            (ankle[0] + 0.028, ankle[1] - 0.002, ankle[2] + 0.002), (0.011, 0.014, 0.013), 0.016
+        ),  # outer
+        ellipsoid(
+            (ankle[0] - 0.029, ankle[1] + 0.006, ankle[2] + 0.006), (0.011, 0.014, 0.013), 0.016
+        ),  # inner
         ellipsoid(heel, (0.033, 0.040, 0.037), 0.024),
         capsule(ankle + (0, -0.006, 0.006), 0.036, ball + (-0.004, 0.012, -0.020), 0.026, 0.030),
         capsule(heel + (0.004, -0.012, 0.01), 0.028, ball + (0.010, 0.000, -0.010), 0.030, 0.020),

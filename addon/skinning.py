@@ -8,6 +8,8 @@ influence can jump between limbs, however close they are in the rest pose.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..backend.motion.skeleton import INDEX, MIRROR, NUM_JOINTS, PARENTS
@@ -125,7 +127,7 @@ def _finger_share(p: Array) -> Array:
     for finger in FINGERS:
         chain = [joint(f"left_{finger}{k}") for k in (1, 2, 3)] + [finger_tip(finger)]
         best = np.full(len(near), np.inf)
-        for a, b in zip(chain[:-1], chain[1:], strict=True):
+        for a, b in pairwise(chain):
             q = p[near] - a
             t = np.clip(q @ (b - a) / ((b - a) @ (b - a)), 0, 1)
             best = np.minimum(best, np.linalg.norm(q - t[:, None] * (b - a), axis=1))
