@@ -68,7 +68,9 @@ FIELDS: dict[str, dict[str, Field]] = {
             "contacts": 4,
         }
     ),
-    "upper": _fields({"rotations": 6 * len(_UPPER), "positions": 3 * len(_UPPER), "velocities": 3 * len(_UPPER)}),
+    "upper": _fields(
+        {"rotations": 6 * len(_UPPER), "positions": 3 * len(_UPPER), "velocities": 3 * len(_UPPER)}
+    ),
     "hands": _fields({"rotations": 6 * len(PARTS["hands"])}),
     "face": _fields({"rotations": 6 * len(PARTS["face"]), "expressions": NUM_EXPRESSIONS}),
 }
@@ -161,7 +163,9 @@ def clip_from_features(features: dict[str, np.ndarray], start: Start = Start()) 
     known = dict.fromkeys(PARTS, False)
     for part, values in features.items():
         joint_ids = list(PARTS[part])
-        sixd = values[:, FIELDS[part]["rotations"].slice].astype(np.float64).reshape(frames, len(joint_ids), 6)
+        sixd = (
+            values[:, FIELDS[part]["rotations"].slice].astype(np.float64).reshape(frames, len(joint_ids), 6)
+        )
         local[:, joint_ids] = rotations.matrix_from_6d(sixd, "columns")
         known[part] = True
     local[:, 0] = rotations.yaw_matrix(yaw) @ local[:, 0]

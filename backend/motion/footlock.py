@@ -15,8 +15,12 @@ from .contacts import SOLE_POINTS, intervals
 from .ik import SOFT, solve_two_bone
 from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
 
-BLEND_SECONDS = 0.17
-"""How long a correction fades before landing and after leaving: five frames at 30 fps."""
+BLEND_SECONDS, MAX_BLEND_SECONDS = 0.17, 0.5
+"""How long a correction fades before landing and after leaving: five frames at 30 fps, longer for a larger one."""
+BLEND_LENGTH = 0.04
+"""Metres: a correction above this takes longer to fade, in proportion."""
+MAX_HOLD = 0.07
+"""Metres: a foot that strays further from its anchor is being dragged, and is let go."""
 MAX_PELVIS_DROP = 0.06
 MAX_FOOT_TURN = np.radians(25.0)
 MAX_TOE_BEND = np.radians(60.0)
@@ -117,8 +121,8 @@ def _corrections(
 ) -> np.ndarray:
     """Offsets (T, 3) that hold a joint at an anchor in every contact and fade in between.
 
-    The ends of a contact where the joint is already more than ``slack`` metres above its anchor are landing
-    or leaving, not standing: they are removed from ``held``.
+    The ends of a contact where the joint is more than ``slack`` metres above its anchor, or far aside, are
+    landing, leaving or dragging, not standing: they are removed from ``held``.
     """
     frames = len(positions)
     offsets = np.zeros_like(positions)
@@ -129,11 +133,14 @@ def _corrections(
     )
     kept = []
     for start, stop in intervals(held[:, column]):
-        anchor = np.average(positions[start:stop], axis=0, weights=slow[start:stop])
-        rise = positions[start:stop, 1] - anchor[1]
-        low = np.flatnonzero(rise < slack)
-        first = start + (low[0] if start > 0 else 0)
-        last = start + low[-1] + 1 if stop < frames else stop
+        first, last = start, stop
+        for _ in range(2):  # the anchor moves when the ends go
+            anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
+            away = positions[first:last] - anchor
+            stands = np.flatnonzero((away[:, 1] < slack) & (np.hypot(away[:, 0], away[:, 2]) < MAX_HOLD))
+            if not stands.size:
+                break
+            first, last = first + int(stands[0]), first + int(stands[-1]) + 1
         held[start:first, column] = False
         held[last:stop, column] = False
         anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
@@ -158,8 +165,11 @@ def _anchor_height(height: float, column: int, upright: float) -> float:
 def _fade(offsets: np.ndarray, kept: list[tuple[int, int]], fps: float) -> None:
     """Fill the frames between contacts, in place, by Hermite curves from and to the offsets inside them."""
     frames = len(offsets)
-    blend = max(2, round(BLEND_SECONDS * fps))
     limit = _MAX_RELEASE_SPEED / fps
+
+    def blend(offset: np.ndarray) -> int:
+        seconds = BLEND_SECONDS * max(1.0, float(np.linalg.norm(offset)) / BLEND_LENGTH)
+        return max(2, round(min(seconds, MAX_BLEND_SECONDS) * fps))
 
     def slope(at: int, inner: int) -> np.ndarray:
         """Change of the offset per frame at a contact's edge, seen from inside the contact."""
@@ -175,13 +185,15 @@ def _fade(offsets: np.ndarray, kept: list[tuple[int, int]], fps: float) -> None:
     starts.append((frames, None))
     zero = np.zeros(3)
     for (left, leaving), (right, landing) in zip(ends, starts, strict=True):
-        if leaving is not None and landing is not None and right - left <= 2 * blend:
+        after = blend(offsets[left]) if leaving is not None else 0
+        before = blend(offsets[right]) if landing is not None else 0
+        if leaving is not None and landing is not None and right - left <= after + before:
             _hermite(offsets, left, right, offsets[left], leaving, offsets[right], landing)
             continue
         if leaving is not None:
-            _hermite(offsets, left, left + blend, offsets[left], leaving, zero, zero)
+            _hermite(offsets, left, left + after, offsets[left], leaving, zero, zero)
         if landing is not None:
-            _hermite(offsets, right - blend, right, zero, zero, offsets[right], landing)
+            _hermite(offsets, right - before, right, zero, zero, offsets[right], landing)
 
 
 def _hermite(

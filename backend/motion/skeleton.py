@@ -123,7 +123,9 @@ PARTS: dict[str, tuple[int, ...]] = {
 
 CONTACT_JOINTS: tuple[int, ...] = (7, 10, 8, 11)
 """Left ankle, left toe, right ankle, right toe: the order of ``Clip.contacts``."""
-CONTACT_REST_HEIGHTS: tuple[float, ...] = tuple(float(rest_joints()[j, 1] - REST_FLOOR) for j in CONTACT_JOINTS)
+CONTACT_REST_HEIGHTS: tuple[float, ...] = tuple(
+    float(rest_joints()[j, 1] - REST_FLOOR) for j in CONTACT_JOINTS
+)
 """Height of each contact joint above the sole when the foot stands flat, metres."""
 
 NUM_EXPRESSIONS = 100
