@@ -57,4 +57,6 @@ def read_config(folder: Path) -> PackConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"The pack {folder.name} has a wrong config.json at {where}: {first['msg']}.", field="pack") from error
+        raise BadInput(
+            f"The pack {folder.name} has a wrong config.json at {where}: {first['msg']}.", field="pack"
+        ) from error

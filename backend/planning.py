@@ -28,14 +28,17 @@ def choose(logits: np.ndarray, rng: np.random.Generator, temperature: float, top
 def with_unconditional(text: TextEmbedding) -> TextEmbedding:
     """The prompts (B), then as many empty ones: both halves of guidance in one batch."""
     return TextEmbedding(
-        np.concatenate([text.tokens, np.zeros_like(text.tokens)]), np.concatenate([text.mask, np.zeros_like(text.mask)])
+        np.concatenate([text.tokens, np.zeros_like(text.tokens)]),
+        np.concatenate([text.mask, np.zeros_like(text.mask)]),
     )
 
 
 class _Writer:
     """A batch of plans being written, with the model state that has read them."""
 
-    def __init__(self, engine: Engine, config: LanguageConfig, text: TextEmbedding, length: int | None) -> None:
+    def __init__(
+        self, engine: Engine, config: LanguageConfig, text: TextEmbedding, length: int | None
+    ) -> None:
         self.engine, self.config, self.text, self.length = engine, config, with_unconditional(text), length
         self.batch = len(text.tokens)
         self.codes: dict[str, list[np.ndarray]] = {part: [] for part in config.parts}
@@ -104,7 +107,10 @@ def plan(
         # Only the first sample may end the motion, so that all of the batch have one length.
         scores[1 if may_end else 0 :, config.parts[part]] = -np.inf
         return np.array(
-            [choose(s, rng, sampling.temperature, sampling.top_p) for s, rng in zip(scores, rngs, strict=True)]
+            [
+                choose(s, rng, sampling.temperature, sampling.top_p)
+                for s, rng in zip(scores, rngs, strict=True)
+            ]
         )
 
     while True:

@@ -63,12 +63,20 @@ class Refiner:
             if index:
                 # Ease from the settled frames into the new ones.
                 ease = np.linspace(0.0, 1.0, self.overlap + 2, dtype=np.float32)[1:-1, None]
-                x[:, : self.overlap] = (1 - ease) * result[:, start : start + self.overlap] + ease * x[:, : self.overlap]
+                x[:, : self.overlap] = (1 - ease) * result[:, start : start + self.overlap] + ease * x[
+                    :, : self.overlap
+                ]
             result[:, start:stop] = x
         return result
 
     def _guided(
-        self, x: np.ndarray, step: Step, text: TextEmbedding, plan: np.ndarray, known: np.ndarray, known_mask: np.ndarray
+        self,
+        x: np.ndarray,
+        step: Step,
+        text: TextEmbedding,
+        plan: np.ndarray,
+        known: np.ndarray,
+        known_mask: np.ndarray,
     ) -> np.ndarray:
         """Clean latents with classifier-free guidance; both passes are one forward."""
         batch = len(x)

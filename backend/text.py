@@ -73,9 +73,13 @@ class TextEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_WORDS)
         # Read from the folder alone: no hub is asked, whatever the environment says.
-        self._model = BertModel(BertConfig.from_json_file(str(folder / "config.json")), add_pooling_layer=False)
+        self._model = BertModel(
+            BertConfig.from_json_file(str(folder / "config.json")), add_pooling_layer=False
+        )
         state = load_file(folder / "model.safetensors")
-        self._model.load_state_dict({k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False)
+        self._model.load_state_dict(
+            {k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False
+        )
         self._model.eval()
         self._one = lru_cache(maxsize=256)(self._encode_one)
 

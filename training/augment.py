@@ -60,7 +60,9 @@ def extend(features: dict[str, np.ndarray], frames: int) -> dict[str, np.ndarray
         return None
     start, stop = cycle
     repeats = max(1, round((frames - length) / (stop - start)))
-    order = np.concatenate([np.arange(stop), np.tile(np.arange(start, stop), repeats), np.arange(stop, length)])
+    order = np.concatenate(
+        [np.arange(stop), np.tile(np.arange(start, stop), repeats), np.arange(stop, length)]
+    )
     result = {part: values[order].copy() for part, values in features.items()}
     for repeat in range(1, repeats + 1):
         join = stop + (repeat - 1) * (stop - start)

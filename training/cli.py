@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except UnderstudyError as error:
-        print(f"understudy-train: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
+        print(
+            f"understudy-train: {error.message}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr
+        )
         return error.exit_code
     except KeyboardInterrupt:
         print("understudy-train: stopped.", file=sys.stderr)

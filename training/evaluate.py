@@ -24,7 +24,10 @@ def _features(segment: Segment) -> dict[str, np.ndarray]:
 def _summary(reports: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Mean and spread of each number over clips."""
     return {
-        key: {"mean": float(np.nanmean([r[key] for r in reports])), "std": float(np.nanstd([r[key] for r in reports]))}
+        key: {
+            "mean": float(np.nanmean([r[key] for r in reports])),
+            "std": float(np.nanstd([r[key] for r in reports])),
+        }
         for key in reports[0]
     }
 
@@ -45,7 +48,9 @@ def held_in(pipeline: Pipeline, corpus: Corpus, *, cases: int, seed: int) -> dic
     rows, reports, truths, seconds = [], [], [], []
     for case in range(cases):
         segment = segments[int(rng.choice(by_action[actions[case % len(actions)]]))]
-        caption = str(rng.choice([c for c in segment.captions if action_of(c) == actions[case % len(actions)]]))
+        caption = str(
+            rng.choice([c for c in segment.captions if action_of(c) == actions[case % len(actions)]])
+        )
         length = min(len(segment), 300) / FPS
         started = time.perf_counter()
         clip = pipeline.generate(GenerateParams(prompt=caption, seconds=length, seed=seed + case))[0]
@@ -78,11 +83,16 @@ def held_in(pipeline: Pipeline, corpus: Corpus, *, cases: int, seed: int) -> dic
     }
 
 
-def evaluate(pack: str, store: Path, *, cases: int = 20, seed: int = 1, datasets: tuple[str, ...] = ()) -> dict[str, Any]:
+def evaluate(
+    pack: str, store: Path, *, cases: int = 20, seed: int = 1, datasets: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """All numbers of a pack on a store, ready for JSON."""
     pipeline = load_pipeline(pack)
     corpus = load_corpus(store, datasets=datasets, mirrored=False, extended=False)
-    return {"pack": pipeline.pack.name, "held_in": held_in(pipeline, corpus.split("train"), cases=cases, seed=seed)}
+    return {
+        "pack": pipeline.pack.name,
+        "held_in": held_in(pipeline, corpus.split("train"), cases=cases, seed=seed),
+    }
 
 
 def nearest_captions(clip: Clip, corpus: Corpus, count: int = 3) -> list[str]:

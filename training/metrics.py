@@ -18,16 +18,27 @@ def descriptor(features: dict[str, np.ndarray]) -> np.ndarray:
     """
     lower, upper = features["lower_trans"], features["upper"]
     positions = np.concatenate(
-        [lower[:, FIELDS["lower_trans"]["positions"].slice], upper[:, FIELDS["upper"]["positions"].slice]], axis=1
+        [lower[:, FIELDS["lower_trans"]["positions"].slice], upper[:, FIELDS["upper"]["positions"].slice]],
+        axis=1,
     )
     velocities = np.concatenate(
-        [lower[:, FIELDS["lower_trans"]["velocities"].slice], upper[:, FIELDS["upper"]["velocities"].slice]], axis=1
+        [lower[:, FIELDS["lower_trans"]["velocities"].slice], upper[:, FIELDS["upper"]["velocities"].slice]],
+        axis=1,
     )
     root = lower[:, :4]
     low, high = np.quantile(positions, [0.1, 0.9], axis=0)
     speeds = np.abs(velocities)
     return np.concatenate(
-        [positions.mean(0), positions.std(0), low, high, 0.3 * velocities.std(0), 0.3 * speeds.mean(0), root.mean(0), root.std(0)]
+        [
+            positions.mean(0),
+            positions.std(0),
+            low,
+            high,
+            0.3 * velocities.std(0),
+            0.3 * speeds.mean(0),
+            root.mean(0),
+            root.std(0),
+        ]
     )
 
 

@@ -34,16 +34,26 @@ def bones_of_clip(clip: Clip) -> tuple[np.ndarray, list[tuple[int, int]], list[t
         joints[:, INDEX["head"]] + world[:, INDEX["head"]] @ np.array([0, 0.06, 0.13]),
     ]
     points = np.concatenate([joints, np.stack(extra, 1)], axis=1)
-    bones = [(parent, j) for j, parent in enumerate(PARENTS) if parent >= 0 and JOINT_NAMES[j] not in ("jaw", "left_eye_smplhf", "right_eye_smplhf")]
+    bones = [
+        (parent, j)
+        for j, parent in enumerate(PARENTS)
+        if parent >= 0 and JOINT_NAMES[j] not in ("jaw", "left_eye_smplhf", "right_eye_smplhf")
+    ]
     colours = [_colour(JOINT_NAMES[j]) for _, j in bones]
     bones += [(INDEX["left_foot"], 55), (INDEX["right_foot"], 56), (INDEX["head"], 57)]
     return points, bones, [*colours, LEFT, RIGHT, MIDDLE]
 
 
-def bones_of_source(motion: SourceMotion, skip: Sequence[str] = ()) -> tuple[np.ndarray, list[tuple[int, int]], list[tuple[int, int, int]]]:
+def bones_of_source(
+    motion: SourceMotion, skip: Sequence[str] = ()
+) -> tuple[np.ndarray, list[tuple[int, int]], list[tuple[int, int, int]]]:
     """The same of a source skeleton; ``skip`` names joints that are no body (a world root)."""
     points = [motion.positions]
-    bones = [(p, j) for j, p in enumerate(motion.parents) if p >= 0 and motion.names[p] not in skip and motion.names[j] not in skip]
+    bones = [
+        (p, j)
+        for j, p in enumerate(motion.parents)
+        if p >= 0 and motion.names[p] not in skip and motion.names[j] not in skip
+    ]
     colours = [_colour(motion.names[j]) for _, j in bones]
     for name in motion.tips:
         bones.append((motion.index(name), sum(p.shape[1] for p in points)))
@@ -54,7 +64,11 @@ def bones_of_source(motion: SourceMotion, skip: Sequence[str] = ()) -> tuple[np.
 
 def _colour(name: str) -> tuple[int, int, int]:
     low = name.lower()
-    if low.startswith("left") or low.endswith((".l", "_l")) or (low[0] == "l" and not low.startswith("lower")):
+    if (
+        low.startswith("left")
+        or low.endswith((".l", "_l"))
+        or (low[0] == "l" and not low.startswith("lower"))
+    ):
         return LEFT
     if low.startswith("right") or low.endswith((".r", "_r")) or (low[0] == "r" and low != "root"):
         return RIGHT
@@ -62,7 +76,12 @@ def _colour(name: str) -> tuple[int, int, int]:
 
 
 def draw_row(
-    points: np.ndarray, bones: list[tuple[int, int]], colours: list[tuple[int, int, int]], frames: Sequence[int], *, scale: float = 95.0
+    points: np.ndarray,
+    bones: list[tuple[int, int]],
+    colours: list[tuple[int, int, int]],
+    frames: Sequence[int],
+    *,
+    scale: float = 95.0,
 ) -> Image.Image:
     """Stick figures (one tile a frame) of points (T, N, 3), each centred on its own root."""
     width, height = TILE
@@ -76,7 +95,9 @@ def draw_row(
         depth = sin * (figure[:, 0] - centre[0]) + cos * (figure[:, 2] - centre[2])
         u = tile * width + width / 2 + scale * x
         v = height - 18 - scale * figure[:, 1] + 0.12 * scale * depth
-        draw.line([(tile * width + 4, height - 18), ((tile + 1) * width - 4, height - 18)], fill=(200, 200, 200))
+        draw.line(
+            [(tile * width + 4, height - 18), ((tile + 1) * width - 4, height - 18)], fill=(200, 200, 200)
+        )
         for (a, b), colour in sorted(zip(bones, colours, strict=True), key=lambda item: depth[item[0][1]]):
             draw.line([(u[a], v[a]), (u[b], v[b])], fill=colour, width=3)
         draw.text((tile * width + 4, 2), str(frame), fill=(120, 120, 120))

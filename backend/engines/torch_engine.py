@@ -28,12 +28,16 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = next(device for device, there in available.items() if there)
     if not available.get(name, False):
-        raise BadInput(f"This machine has no {name} device.", hint="Choose the device 'auto' or 'cpu'.", field="device")
+        raise BadInput(
+            f"This machine has no {name} device.", hint="Choose the device 'auto' or 'cpu'.", field="device"
+        )
     return torch.device(name)
 
 
 def _load(module: torch.nn.Module, path: Path, device: torch.device) -> None:
-    state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+    state = {
+        key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()
+    }
     module.load_state_dict(state)
     module.to(device).eval()
 
@@ -74,7 +78,9 @@ class TorchEngine:
     @torch.inference_mode()
     def plan_start(self, text: TextEmbedding, length: np.ndarray, task: np.ndarray) -> _Plan:
         prefix = self._language.prefix(self._send(text.tokens), self._send(length), self._send(task))
-        words = torch.ones(len(prefix), prefix.shape[1] - text.mask.shape[1], dtype=torch.long, device=self._device)
+        words = torch.ones(
+            len(prefix), prefix.shape[1] - text.mask.shape[1], dtype=torch.long, device=self._device
+        )
         return _Plan(prefix, torch.cat([self._send(text.mask).long(), words], dim=1))
 
     @torch.inference_mode()
@@ -97,7 +103,9 @@ class TorchEngine:
             width = tokenizer.config.latent
             if part in codes:
                 vectors = tokenizer.embed(self._send(codes[part]))
-                columns.append((vectors - self._denoiser.mean[at : at + width]) / self._denoiser.std[at : at + width])
+                columns.append(
+                    (vectors - self._denoiser.mean[at : at + width]) / self._denoiser.std[at : at + width]
+                )
             else:
                 columns.append(torch.zeros(batch, length, width, device=self._device))
             at += width

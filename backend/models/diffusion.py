@@ -71,7 +71,10 @@ class _Block(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.cross_out = nn.Linear(width, width)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, config.feed_forward), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(config.feed_forward, width)
+            nn.Linear(width, config.feed_forward),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.feed_forward, width),
         )
         self.dropout = nn.Dropout(config.dropout)
 
@@ -156,7 +159,9 @@ class Denoiser(nn.Module):
         """
         plan_given = with_plan[..., None].to(noisy.dtype)
         known_given = known_mask[..., None].to(noisy.dtype)
-        x = self.input(torch.cat([noisy, plan * plan_given, plan_given, known * known_given, known_given], dim=-1))
+        x = self.input(
+            torch.cat([noisy, plan * plan_given, plan_given, known * known_given, known_given], dim=-1)
+        )
         weights = text_mask[..., None].to(text.dtype)
         pooled = (text * weights).sum(1) / weights.sum(1).clamp_min(1.0)
         given = with_text[:, None].to(noisy.dtype)

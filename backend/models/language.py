@@ -87,7 +87,9 @@ class MotionLanguageModel(nn.Module):
         }
         self.backbone = AutoModel.from_config(AutoConfig.for_model(config.model_type, **backbone))
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.ModuleDict({part: nn.Linear(config.width, codes + 1) for part, codes in config.parts.items()})
+        self.heads = nn.ModuleDict(
+            {part: nn.Linear(config.width, codes + 1) for part, codes in config.parts.items()}
+        )
 
     def end(self, part: str) -> int:
         return self.config.parts[part]
@@ -121,7 +123,10 @@ class MotionLanguageModel(nn.Module):
             mask: (B, S_total) 1 where a position may be attended to.
         """
         output = self.backbone(
-            inputs_embeds=self.dropout(inputs), attention_mask=mask, past_key_values=cache, use_cache=use_cache
+            inputs_embeds=self.dropout(inputs),
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=use_cache,
         )
         hidden = self.dropout(output.last_hidden_state)
         return {part: head(hidden) for part, head in self.heads.items()}, output.past_key_values

@@ -95,7 +95,12 @@ class PartTokenizer(nn.Module):
                 nn.Upsample(scale_factor=2, mode="nearest"),
                 nn.Conv1d(width, width, 3, padding=1),
             ]
-        decoder += [nn.SiLU(), nn.Conv1d(width, width, 3, padding=1), nn.SiLU(), nn.Conv1d(width, config.features, 1)]
+        decoder += [
+            nn.SiLU(),
+            nn.Conv1d(width, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv1d(width, config.features, 1),
+        ]
         self.decoder = nn.Sequential(*decoder)
         self.quantizer = ResidualVQ(
             dim=config.latent,

@@ -9,9 +9,14 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML recipe of the pack")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, for example packs/open")
     parser.add_argument(
-        "--metrics", type=Path, metavar="FILE.json", help="numbers of 'evaluate --out' for the card and pack.toml"
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write, for example packs/open"
+    )
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        metavar="FILE.json",
+        help="numbers of 'evaluate --out' for the card and pack.toml",
     )
 
 

@@ -10,9 +10,15 @@ STAGES = ("tokenizer", "language", "diffusion")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES, help="what to train; each needs the one before it")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file with the stage's keys")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the file (a.b=c); repeatable"
+        "--config", type=Path, required=True, metavar="FILE", help="YAML file with the stage's keys"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a key of the file (a.b=c); repeatable",
     )
 
 

@@ -92,7 +92,9 @@ class Captions:
         for row in raw.table("cmu/captions_extra.csv"):
             self.extra[row["trial"]].append(_tidy(row["caption"]))
 
-    def items(self, dataset: str, trial: str, description: str, *, offset: float, common: dict[str, str]) -> list[Item]:
+    def items(
+        self, dataset: str, trial: str, description: str, *, offset: float, common: dict[str, str]
+    ) -> list[Item]:
         """Items of one trial.
 
         Args:
@@ -139,7 +141,9 @@ _MIRRORED = {
     "anticlockwise": "clockwise",
     "anti-clockwise": "clockwise",
 }
-_SIDES = re.compile(r"\b(counter-?clockwise|anti-?clockwise|clockwise|left|right)(?=\b|ward|side|hand)", re.IGNORECASE)
+_SIDES = re.compile(
+    r"\b(counter-?clockwise|anti-?clockwise|clockwise|left|right)(?=\b|ward|side|hand)", re.IGNORECASE
+)
 
 
 def mirror_caption(text: str) -> str:

@@ -72,7 +72,9 @@ def read_asf(path: Path | str) -> Asf:
             dofs=(("tx", "ty", "tz", "rx", "ry", "rz"), *(tuple(bones[n].get("dof", ())) for n in body)),
         )
     except (KeyError, ValueError, IndexError) as error:
-        raise BadInput(f"{name} is no usable ASF skeleton: {error} is missing or damaged.", field="path") from None
+        raise BadInput(
+            f"{name} is no usable ASF skeleton: {error} is missing or damaged.", field="path"
+        ) from None
 
 
 def read_amc(path: Path | str, asf: Asf) -> np.ndarray:
@@ -98,7 +100,9 @@ def read_amc(path: Path | str, asf: Asf) -> np.ndarray:
         try:
             frames[-1][bone, columns[bone]] = [float(x) for x in words[1:]]
         except ValueError:
-            raise BadInput(f"{Path(path).name} holds a damaged number: {line[:60]!r}.", field="path") from None
+            raise BadInput(
+                f"{Path(path).name} holds a damaged number: {line[:60]!r}.", field="path"
+            ) from None
     if not frames:
         raise BadInput(f"{Path(path).name} holds no frames.", field="path")
     return np.stack(frames)

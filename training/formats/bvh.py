@@ -65,7 +65,9 @@ def read_bvh(path: Path | str) -> Bvh:
     return Bvh(names, parents, offsets, ends, channels, numbers.reshape(count, width), frame_time)
 
 
-def _hierarchy(head: str) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray, np.ndarray, tuple[tuple[str, ...], ...]]:
+def _hierarchy(
+    head: str,
+) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray, np.ndarray, tuple[tuple[str, ...], ...]]:
     names: list[str] = []
     parents: list[int] = []
     offsets: list[list[float]] = []
@@ -132,7 +134,9 @@ def euler_quaternion(degrees: np.ndarray, order: str) -> np.ndarray:
     return result
 
 
-def motion_of(bvh: Bvh, *, rows: np.ndarray, fps: float, unit: float, offsets: np.ndarray | None = None) -> SourceMotion:
+def motion_of(
+    bvh: Bvh, *, rows: np.ndarray, fps: float, unit: float, offsets: np.ndarray | None = None
+) -> SourceMotion:
     """The chosen rows as a motion in metres.
 
     Args:

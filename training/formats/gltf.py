@@ -115,7 +115,9 @@ def motion_of(glb: Glb, animation: str, *, fps: float) -> SourceMotion:
     )
 
 
-def _between(stamps: np.ndarray, times: np.ndarray, *, step: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _between(
+    stamps: np.ndarray, times: np.ndarray, *, step: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Neighbouring keys and the weight (N, 1) of the later one; values hold beyond the ends."""
     low = np.clip(np.searchsorted(stamps, times + 1e-6, "right") - 1, 0, len(stamps) - 1)
     high = np.minimum(low + 1, len(stamps) - 1)

@@ -73,7 +73,9 @@ def load_config(kind: type[Config], path: Path, overrides: list[str]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"The configuration {path} is wrong at {where}: {first['msg']}.", field=where) from error
+        raise BadInput(
+            f"The configuration {path} is wrong at {where}: {first['msg']}.", field=where
+        ) from error
 
 
 def pick_device(name: str) -> torch.device:
@@ -138,7 +140,13 @@ def train(
     def save() -> None:
         temporary = checkpoint.with_suffix(".tmp")
         torch.save(
-            {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state, "step": step}, temporary
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "ema": ema.state,
+                "step": step,
+            },
+            temporary,
         )
         temporary.replace(checkpoint)
         weights = out / "model.tmp.safetensors"
@@ -166,7 +174,9 @@ def train(
         rng = np.random.default_rng((config.seed, step))
         torch.manual_seed(config.seed * 1_000_003 + step)
         progress = step / config.steps
-        rate = config.learning_rate * min((step + 1) / config.warmup, 0.5 * (1 + math.cos(math.pi * progress)) * 0.98 + 0.02)
+        rate = config.learning_rate * min(
+            (step + 1) / config.warmup, 0.5 * (1 + math.cos(math.pi * progress)) * 0.98 + 0.02
+        )
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
@@ -186,7 +196,10 @@ def train(
         out_of_time = config.minutes is not None and time.monotonic() - started > 60 * config.minutes
         if step % config.evaluate_every == 0 or step == config.steps or out_of_time:
             numbers = validate()
-            print(f"{name} {step} validation " + " ".join(f"{k} {v:.4f}" for k, v in numbers.items()), flush=True)
+            print(
+                f"{name} {step} validation " + " ".join(f"{k} {v:.4f}" for k, v in numbers.items()),
+                flush=True,
+            )
             for key, number in numbers.items():
                 log.add_scalar(f"validation/{key}", number, step)
         if step % config.save_every == 0 or step == config.steps or out_of_time:

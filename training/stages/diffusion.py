@@ -34,7 +34,9 @@ class DiffusionStage(StageConfig):
 
 def training_alphas(steps: int) -> np.ndarray:
     """Cumulative alphas (steps,) of the cosine schedule (Nichol & Dhariwal 2021), from diffusers."""
-    scheduler = DDPMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2", prediction_type="sample")
+    scheduler = DDPMScheduler(
+        num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2", prediction_type="sample"
+    )
     return scheduler.alphas_cumprod.numpy().astype(np.float64)
 
 

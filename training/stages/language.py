@@ -81,13 +81,16 @@ class PlanBatch:
         if augment:
             replaced = rng.random(inputs.shape) < config.corrupt
             random = np.stack(
-                [rng.integers(model.config.parts[part], size=inputs.shape[:2]) for part in model.parts], axis=-1
+                [rng.integers(model.config.parts[part], size=inputs.shape[:2]) for part in model.parts],
+                axis=-1,
             )
             inputs = np.where(replaced & (inputs < absent - 1), random, inputs)
         text, text_mask = self.captions.batch(prompts)
         device = model.embedding.weight.device
         prefix = model.prefix(
-            torch.from_numpy(text).to(device), torch.tensor(lengths, device=device), torch.tensor(tasks, device=device)
+            torch.from_numpy(text).to(device),
+            torch.tensor(lengths, device=device),
+            torch.tensor(tasks, device=device),
         )
         embedded = torch.cat([prefix, model.embed(torch.from_numpy(inputs).to(device))], dim=1)
         ones = np.ones((len(grids), prefix.shape[1] - text.shape[1] + size), bool)
@@ -108,7 +111,9 @@ def delayed_grid(model: MotionLanguageModel, codes: dict[str, np.ndarray]) -> np
     return grid
 
 
-def plan_loss(model: MotionLanguageModel, batch: tuple[Tensor, ...], smoothing: float = 0.0) -> tuple[Tensor, float]:
+def plan_loss(
+    model: MotionLanguageModel, batch: tuple[Tensor, ...], smoothing: float = 0.0
+) -> tuple[Tensor, float]:
     """Cross-entropy over the motion positions, and the share of tokens predicted right."""
     embedded, mask, targets, valid = batch
     logits, _ = model(embedded, mask)

@@ -27,7 +27,9 @@ def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:
     for part, folder in folders.items():
         weights = folder / "model.safetensors"
         if not weights.exists():
-            raise BadInput(f"{folder} holds no trained tokenizer of {part}; run 'stage tokenizer' first.", field=part)
+            raise BadInput(
+                f"{folder} holds no trained tokenizer of {part}; run 'stage tokenizer' first.", field=part
+            )
         config = TokenizerConfig.model_validate_json((folder / "config.json").read_text("utf-8"))
         model = PartTokenizer(config)
         model.load_state_dict(load_file(weights))
@@ -50,7 +52,9 @@ class Encoded:
 class Latents:
     """Encodes each motion once from each of the ``stride`` starting frames."""
 
-    def __init__(self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int | None = None) -> None:
+    def __init__(
+        self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int | None = None
+    ) -> None:
         self.tokenizers = tokenizers
         self.stride = next(iter(tokenizers.values())).config.stride
         self.phases = phases or self.stride
@@ -92,7 +96,9 @@ class Latents:
             frames += len(encoded.latents) * known
         frames = np.maximum(frames, 1)
         mean = total / frames
-        return mean.astype(np.float32), np.sqrt(np.maximum(square / frames - mean**2, 1e-4)).astype(np.float32)
+        return mean.astype(np.float32), np.sqrt(np.maximum(square / frames - mean**2, 1e-4)).astype(
+            np.float32
+        )
 
 
 class CaptionEmbeddings:

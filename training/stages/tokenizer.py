@@ -111,7 +111,7 @@ def reconstruction(model: PartTokenizer, corpus: Corpus, part: str) -> dict[str,
         codes.append(quantized.codes[..., 0].flatten())
         if part == "lower_trans":
             path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1)[0]
-            drift += [path[min(i + int(10 * FPS), frames - 1)] for i in range(0, 1)]
+            drift += [path[min(i + int(10 * FPS), frames - 1)] for i in range(1)]
     used = torch.cat(codes).bincount(minlength=model.config.codes).float()
     share = used / used.sum()
     result = {
