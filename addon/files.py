@@ -76,6 +76,9 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
             self._key(context, body, clips)
         except UnderstudyError as error:
             return refuse(self, error)
+        for path, clip in clips:
+            for note in clip.meta.get("notes", ()):  # what the reader had to assume
+                self.report({"WARNING"}, f"{os.path.basename(path)}: {note}")
         others = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
         self.report({"INFO"}, f"Imported {os.path.basename(clips[0][0])}{others}.")
         return {"FINISHED"}
@@ -145,6 +148,7 @@ class UNDERSTUDY_OT_export_npz(bpy.types.Operator, ExportHelper):
     bl_options = {"PRESET"}
 
     filename_ext = ".npz"
+    filepath: StringProperty(subtype="FILE_PATH")
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
     dialect: EnumProperty(
         name="Dialect",
@@ -167,7 +171,8 @@ class UNDERSTUDY_OT_export_npz(bpy.types.Operator, ExportHelper):
             animation = body.animation_data
             action = animation.action if animation is not None else None
             name = bpy.path.clean_name(action.name if action is not None else body.name)
-            self.filepath = os.path.join(os.path.dirname(bpy.data.filepath), name + ".npz")
+            folder = os.path.dirname(bpy.data.filepath)
+            self.filepath = os.path.join(folder, name + ".npz")
         return ExportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -205,11 +210,11 @@ class UNDERSTUDY_FH_npz(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-def _import_entry(self, context: bpy.types.Context) -> None:
+def _import_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator("understudy.import_npz", text="SMPL-X Animation (.npz)")
 
 
-def _export_entry(self, context: bpy.types.Context) -> None:
+def _export_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator("understudy.export_npz", text="SMPL-X Animation (.npz)")
 
 

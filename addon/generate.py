@@ -42,6 +42,9 @@ def why_not(context: bpy.types.Context) -> str:
         return "A generation is under way."
     body = find_body(context)
     if body is None:
+        gone = context.scene.understudy.body
+        if gone is not None:
+            return f"“{gone.name}” is not in this scene. Choose another body."
         return "Add a body, or select a SMPL-X armature."
     if body.mode == "EDIT":
         return "Leave Edit Mode first."

@@ -11,7 +11,7 @@ import numpy as np
 from ..backend.errors import BadInput
 from ..backend.motion import rotations
 from ..backend.motion.clip import Clip, resample
-from .actions import META_KEY, Channels, assign, channels_of, fill_curve, new_action, read_meta
+from .actions import META_KEY, Channels, action_name, assign, channels_of, fill_curve, new_action, read_meta
 from .bodymap import BodyMap, why_not_editable
 
 
@@ -76,6 +76,7 @@ def key_clip(
     for bone in (*body_map.names, *body_map.ancestors):
         armature.pose.bones[bone].rotation_mode = "QUATERNION"
     assign(armature, action, channels)
+    action.name = action_name(name)  # the Action that it replaced may have had the name until now
     return action
 
 

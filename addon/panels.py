@@ -4,19 +4,20 @@ import textwrap
 
 import bpy
 
+from ..backend.errors import UnderstudyError
 from . import preferences
 from .bodymap import find_body
-from .client import backend, packs
+from .client import Job, backend, packs
 from .generate import why_not
 from .operators import Check
 
 EXAMPLE = "a person walks forward and waves"
 
 _STATES = {
-    "off": ("Backend: starts with the first prompt", "PAUSE"),
-    "starting": ("Backend: starting…", "SORTTIME"),
-    "ready": ("Backend: ready", "CHECKMARK"),
-    "stopped": ("Backend: stopped", "ERROR"),
+    "off": ("Starts with the first prompt", "PAUSE"),
+    "starting": ("Starting…", "SORTTIME"),
+    "ready": ("Ready", "CHECKMARK"),
+    "stopped": ("Stopped", "ERROR"),
 }
 
 
@@ -39,8 +40,8 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
         self._draw_prompt(column, settings)
 
         layout.separator(factor=0.5)
-        if busy:
-            self._draw_progress(layout)
+        if busy and backend.job is not None:
+            self._draw_progress(layout, backend.job)
         else:
             reason = why_not(context)
             row = layout.row()
@@ -52,7 +53,7 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
             elif backend.news:
                 paragraph(layout, backend.news, width, icon="CHECKMARK")
         if backend.error is not None and not busy:
-            self._draw_error(layout, width)
+            self._draw_error(layout, backend.error, width)
 
     @staticmethod
     def _draw_body(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -87,8 +88,7 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
             column.prop(settings, "pack", text="")
 
     @staticmethod
-    def _draw_progress(layout: bpy.types.UILayout) -> None:
-        job = backend.job
+    def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
         text = job.stage or ("starting the backend" if backend.state == "starting" else "waiting")
         if job.stage:
             text += f"  {round(100 * job.fraction)} %"
@@ -101,8 +101,7 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
         row.operator("understudy.cancel", icon="X")
 
     @staticmethod
-    def _draw_error(layout: bpy.types.UILayout, width: int) -> None:
-        error = backend.error
+    def _draw_error(layout: bpy.types.UILayout, error: UnderstudyError, width: int) -> None:
         box = layout.box()
         row = box.row()
         text = row.column(align=True)

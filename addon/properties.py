@@ -11,7 +11,7 @@ SECONDS = (0.5, 60.0)
 MAX_PROMPT = 500
 
 
-def _pack_items(self, context):
+def _pack_items(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list[tuple[str, str, str]]:
     return packs.items
 
 

@@ -99,14 +99,14 @@ def test_a_file_at_another_rate_plays_at_its_own_speed(tmp_path: Path) -> None:
     assert action.frame_range[1] == pytest.approx(61, abs=1e-3)
 
 
-def test_a_file_without_a_frame_rate_is_read(tmp_path: Path) -> None:
-    """Peers' bug: a missing mocap_framerate key crashed. Ours reads it or says so in a sentence."""
-    np.savez(tmp_path / "a.npz", poses=np.zeros((30, 165)), trans=np.zeros((30, 3)))
-    try:
-        bpy.ops.understudy.import_npz(filepath=str(tmp_path / "a.npz"))
-    except RuntimeError as error:
-        assert "rate" in str(error)
-        assert "Traceback" not in str(error)
+def test_a_file_without_a_frame_rate_is_read_and_the_guess_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Peers' bug: a missing mocap_framerate key crashed."""
+    np.savez(tmp_path / "a.npz", poses=np.zeros((31, 165)), trans=np.zeros((31, 3)))
+    assert bpy.ops.understudy.import_npz(filepath=str(tmp_path / "a.npz")) == {"FINISHED"}
+    assert tuple(bpy.context.scene.understudy.body.animation_data.action.frame_range) == (1, 31)
+    assert "30 fps assumed" in capfd.readouterr().out
 
 
 def write_bad(path: Path, kind: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 
-from understudy.addon import client, generate, panels
+from understudy.addon import client, generate, panels, properties
 from understudy.addon.client import backend
 
 Fake = Callable[[str], None]
@@ -89,6 +90,7 @@ def test_the_motion_decides_its_length_unless_told(fake: Fake, body: bpy.types.O
 
 def test_a_second_generation_plays_on_the_same_body(fake: Fake, body: bpy.types.Object) -> None:
     bpy.ops.understudy.generate(prompt="one", seed=1)
+    bpy.ops.understudy.generate(prompt="two", seed=2)
     bpy.ops.understudy.generate(prompt="two", seed=3)
     assert [a.name for a in bpy.data.actions] == ["two"]
     bpy.context.scene.frame_set(20)
@@ -154,6 +156,32 @@ def test_the_length_is_not_capped_behind_the_animators_back(fake: Fake, body: bp
     bpy.ops.understudy.generate(prompt="a person walks")
     assert backend.job is not None
     assert backend.job.clips[0].seconds == 60.0
+
+
+def test_the_panels_limits_are_the_backends() -> None:
+    messages = pytest.importorskip("understudy.backend.protocol.messages", reason="needs pydantic")
+    assert properties.SECONDS == messages.SECONDS
+    assert (0, properties.MAX_SEED) == messages.SEED
+    assert properties.MAX_PROMPT == messages.MAX_PROMPT
+
+
+def test_a_linked_body_is_refused(fake: Fake, body: bpy.types.Object, tmp_path: Path) -> None:
+    blend = tmp_path / "body.blend"
+    bpy.data.libraries.write(str(blend), {body})
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(blend), link=True) as (source, target):
+        target.objects = [name for name in source.objects if name == "Understudy"]
+    bpy.context.scene.collection.objects.link(target.objects[0])
+    bpy.context.scene.understudy.body = target.objects[0]
+    with pytest.raises(RuntimeError, match="linked from another file"):
+        bpy.ops.understudy.generate(prompt="a person walks")
+
+
+def test_a_deleted_body_is_named(fake: Fake, body: bpy.types.Object) -> None:
+    bpy.context.scene.collection.objects.unlink(body)
+    bpy.context.view_layer.objects.active = None
+    bpy.context.scene.understudy.prompt = "a person walks"
+    assert "not in this scene" in " ".join(drawn().texts)
 
 
 def test_restart_ends_the_old_process(fake: Fake, body: bpy.types.Object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -136,17 +137,35 @@ os._exit(0)
 """
 
 
-def test_as_an_extension_through_a_link(tmp_path: Path) -> None:
-    """How developers install it; Blender imports it as bl_ext.user_default.understudy."""
-    folder = tmp_path / "extensions" / "user_default"
-    folder.mkdir(parents=True)
-    (folder / "understudy").symlink_to(ROOT, target_is_directory=True)
+def install(extensions: Path, how: str) -> Path:
+    folder = extensions / "extensions" / "user_default" / "understudy"
+    folder.parent.mkdir(parents=True)
+    if how == "link":  # how developers install it
+        folder.symlink_to(ROOT, target_is_directory=True)
+        return folder
+    folder.mkdir()
+    for name in ("__init__.py", "blender_manifest.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("addon", "backend"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_as_an_extension(tmp_path: Path, how: str) -> None:
+    """Blender imports it as bl_ext.user_default.understudy; nothing is written into its folder."""
+    folder = install(tmp_path, how)
+
+    def files() -> list[Path]:
+        return sorted(p for p in folder.rglob("*") if how == "copy" and "__pycache__" not in p.parts)
+
+    before = files()
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
     environment.pop("UNDERSTUDY_PYTHON", None)
     environment.pop("PYTHONPATH", None)
     fake_backend = Path(__file__).parent / "fake_backend.py"
     done = subprocess.run(
-        [sys.executable, "-c", INSTALLED, sys.executable, str(fake_backend), str(ROOT)],
+        [sys.executable, "-c", INSTALLED, sys.executable, str(fake_backend), str(folder)],
         capture_output=True,
         text=True,
         env=environment,
@@ -155,6 +174,7 @@ def test_as_an_extension_through_a_link(tmp_path: Path) -> None:
     )
     assert "INSTALLED" in done.stdout, done.stdout + done.stderr
     assert "policy violation" not in (done.stdout + done.stderr).lower()
+    assert files() == before
 
 
 def test_the_command_hands_its_arguments_to_the_command_line(
