@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Array = np.ndarray
+Numbers = Sequence[float] | Array
 FAR = 0.2
 """Value of an empty field, metres."""
 _REACH = 0.035  # how far outside its box a primitive is still evaluated, metres
@@ -34,7 +35,7 @@ class Primitive:
     blend: float
 
 
-def ellipsoid(centre: Sequence[float], radii: Sequence[float], blend: float, tilt: float = 0.0) -> Primitive:
+def ellipsoid(centre: Numbers, radii: Numbers, blend: float, tilt: float = 0.0) -> Primitive:
     """An ellipsoid; ``tilt`` turns it about the x axis, radians (positive: its +y end leans to +z)."""
     c, r = np.asarray(centre, np.float32), np.asarray(radii, np.float32)
     cos, sin = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
@@ -55,7 +56,7 @@ def ellipsoid(centre: Sequence[float], radii: Sequence[float], blend: float, til
     return Primitive(distance, c - reach, c + reach, blend)
 
 
-def capsule(a: Sequence[float], ra: float, b: Sequence[float], rb: float, blend: float) -> Primitive:
+def capsule(a: Numbers, ra: float, b: Numbers, rb: float, blend: float) -> Primitive:
     """A tapered capsule from ``a`` (radius ``ra``) to ``b`` (radius ``rb``)."""
     start, end = np.asarray(a, np.float32), np.asarray(b, np.float32)
     axis = end - start
@@ -72,9 +73,9 @@ def capsule(a: Sequence[float], ra: float, b: Sequence[float], rb: float, blend:
 
 
 def loft(
-    a: Sequence[float],
-    b: Sequence[float],
-    u: Sequence[float],
+    a: Numbers,
+    b: Numbers,
+    u: Numbers,
     stations: Sequence[Sequence[float]],
     blend: float,
     power: float = 2.0,
@@ -102,7 +103,7 @@ def loft(
     radii = np.stack([_monotone_cubic(table[:, 0], table[:, i], grid) for i in range(1, 5)])
 
     def distance(p: Array) -> Array:
-        q = p - start.astype(np.float32)
+        q: Array = p - start.astype(np.float32)
         s = q @ d.astype(np.float32)
         x, y = q @ first.astype(np.float32), q @ second.astype(np.float32)
         t = np.clip(s / length, 0, 1) * 128

@@ -27,5 +27,5 @@ def test_the_users_own_table_wins(tmp_path: Path) -> None:
 
 
 def test_a_table_that_nobody_has_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nothing.csv"):
+    with pytest.raises(BadInput, match="nothing"):
         Raw(tmp_path, tmp_path / "raw").table("cmu/nothing.csv")

@@ -9,6 +9,7 @@ BVH conversions lost, the unit of length, the DAZ figure's blended first frames.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def jobs(raw: Raw) -> list[Job]:
         items = captions.items(
             "cmu", trial, row["cmu_description"], offset=dropped / fps, common={"source": ATTRIBUTION, "licence": LICENCE}
         )
-        arguments = {"fps": fps, "skip": skip + dropped}
+        arguments: dict[str, Any] = {"fps": fps, "skip": skip + dropped}
         if kind == "amc":
             arguments["skeleton"] = path.with_name(f"{path.parent.name}.asf")
             result.append(Job("cmu", trial, convert_amc, path, arguments, items))

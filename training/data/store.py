@@ -181,7 +181,7 @@ def write_index(store: Path, items: list[Item], *, replacing: set[str]) -> None:
     kept = [item for item in read_index(store) if item.dataset not in replacing] if (store / "index.parquet").is_file() else []
     rows = [item.model_dump() for item in sorted(kept + items, key=lambda i: (i.dataset, i.path, i.start, i.motion_name))]
     texts = {"text", "tokens", "both_text", "known"}
-    kinds = {int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
+    kinds: dict[Any, Any] = {int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema(
         [
             (name, pa.list_(pa.string()) if name in texts else pa.float64() if name == "end" else kinds.get(info.annotation, pa.string()))

@@ -42,7 +42,8 @@ def read_asf(path: Path | str) -> Asf:
     lines = [line for line in lines if line]
     bones: dict[str, dict[str, list[str]]] = {}
     parents: dict[str, str] = {}
-    section, bone = "", {}
+    section = ""
+    bone: dict[str, list[str]] = {}
     try:
         for words in lines:
             if words[0].startswith(":"):
