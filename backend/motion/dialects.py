@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput
-from . import rotations
+from . import keys, rotations
 from .archive import Archive
 from .clip import Clip
 from .skeleton import J0, NUM_EXPRESSIONS, NUM_JOINTS, PARTS
@@ -27,40 +27,11 @@ from .skeleton import J0, NUM_EXPRESSIONS, NUM_JOINTS, PARTS
 VERSION = 1
 """Version of the JSON string ``understudy``."""
 
-FPS_KEYS = ("mocap_frame_rate", "mocap_framerate", "mocap_fps", "fps", "frame_rate", "framerate")
-TRANS_KEYS = ("trans", "transl", "translation")
-EXPRESSION_KEYS = ("expressions", "expression", "face_expr")
-DEFAULT_FPS = 30.0
-MAX_FPS = 1000.0
-
 SMPLH_J0 = np.array([-0.0018, -0.2233, 0.0282])
 """(3,) metres: the neutral rest pelvis of SMPL and SMPL+H, which lies higher than that of SMPL-X."""
 
 Z_UP = rotations.axis_angle_to_matrix(np.array([np.pi / 2, 0.0, 0.0])).round()
 """(3, 3) our world (Y up) to AMASS's (Z up): (x, y, z) becomes (x, -z, y)."""
-
-# Named slices of SMPL-X: our joints, and the spellings of AMASS, of the smplx library and of Inter-X.
-_NAMED: tuple[tuple[slice, tuple[str, ...]], ...] = (
-    (slice(0, 1), ("root_orient", "global_orient")),
-    (slice(1, 22), ("pose_body", "body_pose")),
-    (slice(22, 23), ("pose_jaw", "jaw_pose")),
-    (slice(23, 25), ("pose_eye",)),
-    (slice(23, 24), ("leye_pose",)),
-    (slice(24, 25), ("reye_pose",)),
-    (slice(25, 55), ("pose_hand",)),
-    (slice(25, 40), ("left_hand_pose", "pose_lhand")),
-    (slice(40, 55), ("right_hand_pose", "pose_rhand")),
-)
-_BODY = list(range(22))
-# Joints of a whole-pose vector by their number: SMPL body, SMPL (its two hand joints carry no
-# fingers and are left out), SMPL+H, SMPL-X.
-_LAYOUTS: dict[int, tuple[list[int], list[int]]] = {
-    22: (_BODY, _BODY),
-    24: (_BODY, _BODY),
-    52: (list(range(52)), [*_BODY, *range(25, 55)]),
-    55: (list(range(55)), list(range(55))),
-}
-
 
 # --------------------------------------------------------------------------------------- writing
 
@@ -160,15 +131,17 @@ def to_clip(
     own = _own_facts(archive)
     notes: list[str] = []
 
-    poses, joints = _read_poses(archive, notes)
+    poses, joints = keys.read_poses(archive, notes)
     frames = len(poses)
-    trans = _read_trans(archive, frames)
-    rate = _check_fps(archive.name, fps) if fps is not None else _read_fps(archive, frames, own, notes)
+    trans = keys.read_trans(archive, frames)
+    rate = (
+        keys.check_fps(archive.name, fps) if fps is not None else keys.read_fps(archive, frames, own, notes)
+    )
     if own is None:
         _add_hand_mean(archive, poses, hands_mean)
-    expressions = _read_expressions(archive, frames)
-    betas = _read_betas(archive)
-    contacts = _read_contacts(archive, frames)
+    expressions = keys.read_expressions(archive, frames)
+    betas = keys.read_betas(archive)
+    contacts = keys.read_contacts(archive, frames)
 
     smplh = dialect == "smplh" or (
         dialect == "auto" and joints != NUM_JOINTS and _names_smplh(archive, joints)
@@ -187,7 +160,7 @@ def to_clip(
     if own is not None:
         expressions = expressions if own.get("expressions", True) else None
         contacts = contacts if own.get("contacts", True) else None
-        betas = betas[: int(own.get("num_betas", len(betas)))]
+        betas = betas[: own.get("num_betas", len(betas))]
         known = {part: bool(own.get("known", {}).get(part, True)) for part in PARTS}
         meta = dict(own.get("meta", {}))
     else:
@@ -197,22 +170,21 @@ def to_clip(
             meta["notes"] = notes
     return Clip(
         poses=poses, trans=trans, fps=rate, betas=betas, expressions=expressions, contacts=contacts,
-        gender=_read_gender(archive), known=known, meta=meta,
+        gender=keys.read_gender(archive), known=known, meta=meta,
     )  # fmt: skip
 
 
 def _own_facts(archive: Archive) -> dict[str, Any] | None:
     """The JSON string of a file of ours, or None for a foreign file."""
-    text = _read_text(archive, "understudy")
+    text = keys.read_text(archive, "understudy")
     if text is None:
         return None
     try:
         facts = json.loads(text)
         version = facts["version"]
-        valid = (
-            facts["up"] in ("y", "z") and isinstance(version, int) and isinstance(facts.get("meta", {}), dict)
-        )
-        valid = valid and isinstance(facts.get("known", {}), dict)
+        kinds = {"version": int, "meta": dict, "known": dict, "num_betas": int}
+        valid = facts["up"] in ("y", "z")
+        valid &= all(isinstance(facts[key], kind) for key, kind in kinds.items() if key in facts)
     except (ValueError, KeyError, TypeError):
         valid = False
     if not valid:
@@ -228,203 +200,17 @@ def _own_facts(archive: Archive) -> dict[str, Any] | None:
     return facts
 
 
-def _read_numbers(archive: Archive, key: str) -> np.ndarray:
-    """A finite array of numbers as float64."""
-    array = archive.read(key)
-    if array.dtype.kind not in "fiub":
-        raise BadInput(f"{archive.name}: {key} must hold numbers, not {array.dtype}.", field=key)
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise BadInput(
-            f"{archive.name}: {key} holds numbers that are not finite (NaN or infinity).", field=key
-        )
-    return array
-
-
-def _first(archive: Archive, keys: tuple[str, ...]) -> str | None:
-    return next((key for key in keys if key in archive), None)
-
-
-def _read_poses(archive: Archive, notes: list[str]) -> tuple[np.ndarray, int]:
-    """Poses (T, 55, 3), zero where the file has nothing, and the file's number of joints."""
-    if "poses" in archive:
-        raw = _read_numbers(archive, "poses")
-        joints = _joint_count(raw.shape)
-        if joints not in _LAYOUTS:
-            raise BadInput(
-                f"{archive.name}: poses has the shape {raw.shape}; expected (frames, 165) for SMPL-X, "
-                "(frames, 156) for SMPL+H or (frames, 72) for SMPL.",
-                field="poses",
-            )
-        if not len(raw):
-            raise BadInput(f"{archive.name}: poses has no frames.", field="poses")
-        taken, ours = _LAYOUTS[joints]
-        poses = np.zeros((len(raw), NUM_JOINTS, 3))
-        poses[:, ours] = raw.reshape(len(raw), -1, 3)[:, taken]
-        return poses, joints
-    return _read_named_poses(archive, notes)
-
-
-def _joint_count(shape: tuple[int, ...]) -> int:
-    if len(shape) == 3 and shape[2] == 3:
-        return shape[1]
-    if len(shape) == 2 and shape[1] % 3 == 0:
-        return shape[1] // 3
-    return -1
-
-
-def _read_named_poses(archive: Archive, notes: list[str]) -> tuple[np.ndarray, int]:
-    """Poses from separate arrays: root and body are needed, hands and face are optional."""
-    root_key = _first(archive, ("root_orient", "global_orient"))
-    body_key = _first(archive, ("pose_body", "body_pose"))
-    if root_key is None or body_key is None:
-        if root_key is None and body_key is None:
-            missing = "poses (or root_orient and pose_body)"
-        else:
-            missing = "root_orient" if root_key is None else "pose_body"
-        found = ", ".join(archive.keys[:8])
-        raise BadInput(
-            f"{archive.name} is not a motion file: the key {missing} is missing (found: {found}).",
-            field=missing.split()[0],
-        )
-    root = _read_numbers(archive, root_key)
-    frames = root.size // 3
-    if not frames:
-        raise BadInput(f"{archive.name}: {root_key} has no frames.", field=root_key)
-    poses = np.zeros((frames, NUM_JOINTS, 3))
-    for part, spellings in _NAMED:
-        key = _first(archive, spellings)
-        if key is None:
-            continue
-        raw = _read_numbers(archive, key)
-        width = part.stop - part.start
-        if part.start >= 25 and raw.shape[:1] == (frames,) and raw.size // frames < 3 * width:
-            notes.append(f"{key} has the shape {raw.shape}, PCA coefficients: the fingers were left out.")
-            continue
-        if (
-            part.start == 1 and raw.size == frames * 69
-        ):  # SMPL's body ends with two hand joints without fingers
-            raw = raw.reshape(frames, 23, 3)[:, :21]
-        if raw.size != frames * width * 3:
-            raise BadInput(
-                f"{archive.name}: {key} has the shape {raw.shape}; expected ({frames}, {3 * width}), "
-                f"as {root_key} has {frames} frames.",
-                field=key,
-            )
-        poses[:, part] = raw.reshape(frames, width, 3)
-    hands = poses[:, 25:].any() or _first(archive, ("pose_hand", "left_hand_pose", "pose_lhand")) is not None
-    return poses, NUM_JOINTS if hands else 22
-
-
-def _read_trans(archive: Archive, frames: int) -> np.ndarray:
-    key = _first(archive, TRANS_KEYS)
-    if key is None:
-        raise BadInput(f"{archive.name} is not a motion file: the key trans is missing.", field="trans")
-    trans = _read_numbers(archive, key)
-    if trans.shape == (frames, 1, 3):
-        trans = trans[:, 0]
-    if trans.shape != (frames, 3):
-        raise BadInput(
-            f"{archive.name}: {key} has the shape {trans.shape}; expected ({frames}, 3), as poses has {frames} frames.",
-            field=key,
-        )
-    return trans
-
-
-def _read_fps(archive: Archive, frames: int, own: dict[str, Any] | None, notes: list[str]) -> float:
-    key = _first(archive, FPS_KEYS)
-    if key is not None:
-        array = archive.read(key)
-        try:
-            text = array.reshape(-1)[0]
-            value = float(text.decode() if isinstance(text, bytes) else text)
-        except (ValueError, IndexError, UnicodeDecodeError):
-            raise BadInput(f"{archive.name}: {key} is not a frame rate.", field=key) from None
-        return _check_fps(archive.name, value, key)
-    if own is not None and isinstance(own.get("fps"), (int, float)):
-        return _check_fps(archive.name, own["fps"], "understudy")
-    if "mocap_time_length" in archive:
-        seconds = _read_numbers(archive, "mocap_time_length").reshape(-1)[:1]
-        if seconds.size and seconds[0] > 0:
-            return _check_fps(archive.name, frames / seconds[0], "mocap_time_length")
-    notes.append(f"The file has no frame rate (mocap_frame_rate): {DEFAULT_FPS:g} fps assumed.")
-    return DEFAULT_FPS
-
-
-def _check_fps(name: str, value: float, key: str = "fps") -> float:
-    if not 0.1 <= value <= MAX_FPS:
-        raise BadInput(f"{name}: {key} is {value:g} frames per second, which cannot be right.", field=key)
-    return float(value)
-
-
-def _read_expressions(archive: Archive, frames: int) -> np.ndarray | None:
-    key = _first(archive, EXPRESSION_KEYS)
-    if key is None:
-        return None
-    raw = _read_numbers(archive, key)
-    if raw.ndim == 2 and raw.shape[0] == 1:
-        raw = np.repeat(raw, frames, axis=0)
-    if raw.ndim != 2 or len(raw) != frames:
-        raise BadInput(
-            f"{archive.name}: {key} has the shape {raw.shape}; expected ({frames}, {NUM_EXPRESSIONS}), "
-            f"as poses has {frames} frames.",
-            field=key,
-        )
-    expressions = np.zeros((frames, NUM_EXPRESSIONS))
-    count = min(raw.shape[1], NUM_EXPRESSIONS)
-    expressions[:, :count] = raw[:, :count]
-    return expressions
-
-
-def _read_contacts(archive: Archive, frames: int) -> np.ndarray | None:
-    """Contacts of files that have them as we do; other tools use the name for other things."""
-    if "contacts" not in archive:
-        return None
-    contacts = _read_numbers(archive, "contacts")
-    return contacts if contacts.shape == (frames, 4) else None
-
-
-def _read_betas(archive: Archive) -> np.ndarray:
-    """(B,) of any length; one row is taken of a per-frame array."""
-    if "betas" not in archive:
-        return np.zeros(16, np.float32)
-    betas = _read_numbers(archive, "betas")
-    if betas.ndim == 2 and len(betas):
-        betas = betas[0]
-    if betas.ndim != 1:
-        raise BadInput(f"{archive.name}: betas has the shape {betas.shape}; expected (16,).", field="betas")
-    return betas.astype(np.float32)
-
-
-def _read_text(archive: Archive, key: str) -> str | None:
-    """A label, whatever way it was stored: text, bytes, 0-d or with one element; None when absent."""
-    if key not in archive:
-        return None
-    array = archive.read(key).reshape(-1)
-    if not array.size or array.dtype.kind not in "SU":
-        return None
-    value = array[0]
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    # str(b"male") written by mistake.
-    return text[2:-1] if text[:2] in ("b'", 'b"') and text[-1:] == text[1] else text
-
-
-def _read_gender(archive: Archive) -> str:
-    text = (_read_text(archive, "gender") or "").strip().lower()
-    return text if text in ("female", "male") else "neutral"
-
-
 def _add_hand_mean(archive: Archive, poses: np.ndarray, mean: np.ndarray | None) -> None:
     """Make relaxed hands absolute, in place: ``flat = relaxed + mean``, as vectors."""
     flat = True
     if "flat_hand_mean" in archive:
-        flat = bool(_read_numbers(archive, "flat_hand_mean").reshape(-1)[:1].all())
+        flat = bool(keys.read_numbers(archive, "flat_hand_mean").reshape(-1)[:1].all())
     if mean is None and flat:
         return
     if mean is None and "hands_mean" in archive:
-        mean = _read_numbers(archive, "hands_mean")
+        mean = keys.read_numbers(archive, "hands_mean")
     elif mean is None and "hands_meanl" in archive and "hands_meanr" in archive:
-        mean = np.concatenate([_read_numbers(archive, f"hands_mean{side}").reshape(-1) for side in "lr"])
+        mean = np.concatenate([keys.read_numbers(archive, f"hands_mean{side}").reshape(-1) for side in "lr"])
     if mean is None:
         raise BadInput(
             f"{archive.name}: the hands are relative to a relaxed hand (flat_hand_mean is false) and the key "
@@ -441,7 +227,7 @@ def _add_hand_mean(archive: Archive, poses: np.ndarray, mean: np.ndarray | None)
 
 def _names_smplh(archive: Archive, joints: int) -> bool:
     """Whether the body model is SMPL or SMPL+H (their rest pelvis differs from SMPL-X's)."""
-    model = (_read_text(archive, "surface_model_type") or _read_text(archive, "model") or "").lower()
+    model = (keys.read_text(archive, "surface_model_type") or keys.read_text(archive, "model") or "").lower()
     if model:
         return "smplx" not in model
     return joints in (24, 52)
@@ -450,7 +236,7 @@ def _names_smplh(archive: Archive, joints: int) -> bool:
 def _find_up(archive: Archive, joints: int, poses: np.ndarray) -> str:
     """``y`` or ``z``: by keys that only one dialect has, else by the data."""
     for key in ("up_axis", "up"):
-        text = (_read_text(archive, key) or "").strip().lower().removeprefix("+")
+        text = (keys.read_text(archive, key) or "").strip().lower().removeprefix("+")
         if text in ("y", "z"):
             return text
     if "model" in archive:  # BEAT2 and the SMPL-X add-on
@@ -463,7 +249,7 @@ def _find_up(archive: Archive, joints: int, poses: np.ndarray) -> str:
     upright = rotations.axis_angle_to_matrix(poses[:, 0])[:, :, 1].mean(axis=0)
     if abs(upright[1] - upright[2]) > 0.2:
         return "y" if upright[1] > upright[2] else "z"
-    return "z" if _first(archive, ("mocap_frame_rate", "mocap_framerate")) else "y"
+    return "z" if keys.first_key(archive, ("mocap_frame_rate", "mocap_framerate")) else "y"
 
 
 def _what_is_known(poses: np.ndarray, expressions: np.ndarray | None) -> dict[str, bool]:

@@ -45,27 +45,38 @@ def solve_two_bone(
     reach = np.minimum(
         wanted, np.maximum(now, soft_reach(wanted, float(np.max(length_upper + length_lower))))
     )
-    cosine = (reach**2 - length_upper**2 - length_lower**2) / (2 * length_upper * length_lower)
-    wanted_bend = np.arccos(np.clip(cosine, -1.0, 1.0))
-    moved = np.abs(reach - now) > 1e-7
+    axis = _bending_axis(upper, lower, hinge)
 
-    bending = np.zeros((len(root), 4))
-    bending[:, 0] = 1.0
-    # A nearly straight leg has no plane of its own and leans on the anatomical hinge; its axis is then not
-    # quite square to both bones, which the second pass makes up for.
-    for lean in (0.02, 1e-6):
-        cross = np.cross(upper, lower)
-        back = np.sum(cross * hinge, axis=-1) < 0  # a knee bent the wrong way
-        axis = np.where(back[:, None], -cross, cross)
-        axis = axis + lean * (length_upper * length_lower)[:, None] * hinge
-        axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-12)
-        bend = np.arctan2(np.sum(cross * axis, axis=-1), np.sum(upper * lower, axis=-1))
-        # It bends the right way once it has to bend at all, over the first centimetre of shortening.
-        forward = np.clip((now - reach) / 0.01, 0.0, 1.0)
-        signed = np.where(back & (bend < 0), bend + (wanted_bend - bend) * forward, wanted_bend)
-        change = np.where(moved, signed - bend, 0.0)
-        step = rotations.axis_angle_to_quaternion(axis * change[:, None])
-        lower = rotations.rotate_vectors(step, lower)
-        bending = rotations.quaternion_multiply(step, bending)
-    swing = rotations.shortest_arc(upper + lower, target - root)
+    # The dot product of the two bones while the lower one turns about the axis by an angle d is
+    # a cos d + b sin d + c; the leg is straightest where d = peak.
+    c = np.sum(upper * axis, axis=-1) * np.sum(lower * axis, axis=-1)
+    a = np.sum(upper * lower, axis=-1) - c
+    b = np.sum(upper * np.cross(axis, lower), axis=-1)
+    peak = np.arctan2(b, a)
+    wanted_dot = 0.5 * (reach**2 - length_upper**2 - length_lower**2)
+    wanted_bend = np.arccos(np.clip((wanted_dot - c) / np.maximum(np.hypot(a, b), 1e-12), -1.0, 1.0))
+    bend = -peak
+    # A knee that bends the wrong way comes forward over the first centimetre of shortening.
+    forward = np.clip((now - reach) / 0.01, 0.0, 1.0)
+    signed = np.where(bend < 0, bend + (wanted_bend - bend) * forward, wanted_bend)
+    change = np.where(np.abs(reach - now) > 1e-7, signed - bend, 0.0)
+
+    bending = rotations.axis_angle_to_quaternion(axis * change[:, None])
+    swing = rotations.shortest_arc(upper + rotations.rotate_vectors(bending, lower), target - root)
     return swing, rotations.quaternion_multiply(swing, bending)
+
+
+def _bending_axis(upper: np.ndarray, lower: np.ndarray, hinge: np.ndarray) -> np.ndarray:
+    """Unit axes (T, 3) of the knee: the plane of a bent leg, the anatomical hinge of a straight one.
+
+    The bones of a straight leg still form a small angle, sideways as likely as forwards: following it would
+    throw the knee out to the side.
+    """
+    cross = np.cross(upper, lower)
+    sine = np.linalg.norm(cross, axis=-1, keepdims=True)
+    cross = cross / np.maximum(sine, 1e-12)
+    cross = np.where(np.sum(cross * hinge, axis=-1, keepdims=True) < 0, -cross, cross)
+    sine = sine / (np.linalg.norm(upper, axis=-1) * np.linalg.norm(lower, axis=-1))[:, None]
+    bent = np.clip((sine - 0.25) / 0.35, 0.0, 1.0)
+    axis = hinge + (cross - hinge) * bent * bent * (3 - 2 * bent)
+    return axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-12)

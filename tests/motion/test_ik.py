@@ -102,3 +102,18 @@ def test_a_knee_bent_backwards_comes_forward_when_it_must_bend() -> None:
     chain = leg(np.array([-0.08]), np.zeros((1, 3)))
     knee, _ = apply(*chain[:3], solve_two_bone(*chain[:3], chain[2] * 0.9, chain[3]))
     assert knee[0, 2] > 0.1
+
+
+def test_a_nearly_straight_knee_is_not_thrown_sideways() -> None:
+    """Thigh and shin of a straight leg meet at a small sideways angle: that plane is not the knee's."""
+    frames = 40
+    hip = np.zeros((frames, 3))
+    knee = hip + [0.0, -THIGH, 0.0]
+    flexion = 0.02 * np.sin(np.arange(frames))  # trembles between bent and overstretched
+    shin = rotations.axis_angle_to_matrix(np.stack([flexion, 0 * flexion, np.full(frames, 0.04)], axis=1))
+    ankle = knee + shin @ [0.0, -SHIN, 0.0]
+    target = ankle * (1 - 0.02)
+    new_knee, _ = apply(hip, knee, ankle, solve_two_bone(hip, knee, ankle, target, np.tile(X, (frames, 1))))
+    assert np.abs(new_knee[:, 0] - knee[:, 0]).max() < 0.01
+    assert new_knee[:, 2].min() > 0.04
+    assert np.abs(np.diff(new_knee, axis=0)).max() < 0.02

@@ -81,6 +81,10 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
         (changed(understudy="not json"), "understudy is not the JSON text"),
         (changed(understudy="[1]"), "understudy is not the JSON text"),
         (changed(understudy='{"version": 1, "up": "x"}'), "understudy is not the JSON text"),
+        (
+            changed(understudy='{"version": 1, "up": "y", "num_betas": "x"}'),
+            "understudy is not the JSON text",
+        ),
         (changed(understudy='{"version": 99, "up": "y"}'), "newer version"),
         (changed(flat_hand_mean=False), "hands_mean is missing"),
         (changed(flat_hand_mean=False, hands_mean=np.zeros(10)), "hands_mean has the shape (10,)"),
