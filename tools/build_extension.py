@@ -1,7 +1,8 @@
 """Builds the zip that Blender installs: ``dist/understudy-VERSION.zip``.
 
-Copies what belongs into it to a fresh folder with fixed times, so that the same sources give the same
-bytes, then lets Blender's own packager (which comes inside the bpy wheel) build and validate it.
+Copies what belongs into it to a fresh folder, lets Blender's own packager (which comes inside the bpy
+wheel) build and validate it, and puts order and times of the entries straight, so that the same sources
+give the same bytes.
 
 Run as ``make extension``, or ``python tools/build_extension.py [--output-dir DIR]``.
 """
@@ -26,8 +27,8 @@ WANTED_FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md")
 WANTED_FOLDERS = ("addon", "backend", "packs")
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "*.tmp")
 
-# Zip files know no time before 1980; 2020-01-01 00:00 UTC serves as "no particular time".
-FIXED_TIME = 1_577_836_800
+FIXED_TIME = (2020, 1, 1, 0, 0, 0)
+"""No particular time; zip files know none before 1980."""
 
 
 def packager() -> Path:
@@ -46,7 +47,6 @@ def run_packager(*arguments: str | Path) -> None:
         [sys.executable, str(packager()), *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "TZ": "UTC"},
     )
     if done.returncode != 0:
         sys.exit(f"build_extension: {' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
@@ -58,9 +58,16 @@ def stage(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
     for name in WANTED_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=UNWANTED)
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        os.utime(path, (FIXED_TIME, FIXED_TIME))
+
+
+def straighten(source: Path, target: Path) -> None:
+    """The same zip with sorted entries, one time and one mode. The manifest stays first, as it was."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in sorted(old.namelist(), key=lambda name: (name != "blender_manifest.toml", name)):
+            entry = zipfile.ZipInfo(name, FIXED_TIME)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, old.read(name))
 
 
 def build(output_dir: Path) -> Path:
@@ -75,10 +82,10 @@ def build(output_dir: Path) -> Path:
         built = Path(temporary) / target.name
         run_packager("validate", source)
         run_packager("build", "--source-dir", source, "--output-filepath", built)
-        run_packager("validate", built)
-        part = target.with_suffix(".part")
-        shutil.copy(built, part)
+        part = target.with_name(f".{target.name}")
+        straighten(built, part)
         os.replace(part, target)
+        run_packager("validate", target)
     return target
 
 
