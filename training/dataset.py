@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ..backend.motion.clip import mirror, place_at_origin, resample
 from ..backend.motion.contacts import detect_contacts
@@ -20,6 +20,7 @@ from ..backend.motion.npz import read_clip
 from .actions import actions_of
 from .augment import extend
 from .data.captions import mirror_caption
+from .data.store import read_index
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def _features(path: Path, cache: Path, *, mirrored: bool) -> tuple[dict[str, np.
     return features, clip.known
 
 
+MIN_FRAMES = 8
+"""Shorter segments teach nothing."""
 CYCLIC = {"walk", "run", "sneak", "crawl", "swim", "dribble", "climb", "wave", "box", "dance"}
 LONG = 10.0
 """Seconds to which short cyclic motions are extended."""
@@ -111,24 +114,21 @@ def load_corpus(
         mirrored: add each motion's mirror image.
         extended: add longer versions of short gaits (:mod:`.augment`).
     """
-    rows = pq.read_table(store / "index.parquet").to_pylist()
-    if datasets:
-        rows = [row for row in rows if row["dataset"] in datasets]
+    items = [item for item in read_index(store) if not datasets or item.dataset in datasets]
     motions: dict[tuple[str, bool], Motion] = {}
     segments: list[Segment] = []
-    for row, flip in ((row, flip) for row in rows for flip in ((False, True) if mirrored else (False,))):
-        key = (row["path"], flip)
+    for item, flip in product(items, (False, True) if mirrored else (False,)):
+        key = (item.path, flip)
         if key not in motions:
-            path = store / row["path"]
+            path = store / item.path
             features, known = _features(path, store / "features", mirrored=flip)
-            motions[key] = Motion(path.stem, row["dataset"], row["split"], features, known, flip)
+            motions[key] = Motion(path.stem, item.dataset, item.split, features, known, flip)
         motion = motions[key]
-        scale = FPS / row["fps"]
-        start = round(row["start_frame"] * scale)
-        stop = min(round(row["end_frame"] * scale), len(motion))
-        captions = tuple(mirror_caption(t) if flip else t for t in row["text"])
-        if captions and stop - start >= 8:
-            name = row["motion_name"] + ("--mirror" if flip else "")
+        start = round(item.start_frame * FPS / item.fps)
+        stop = min(round(item.end_frame * FPS / item.fps), len(motion))
+        captions = tuple(mirror_caption(text) if flip else text for text in item.text)
+        if captions and stop - start >= MIN_FRAMES:
+            name = item.motion_name + ("--mirror" if flip else "")
             segments.append(Segment(name, motion, start, stop, captions))
             longer = _extended(segments[-1]) if extended else None
             if longer is not None:

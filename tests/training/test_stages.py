@@ -1,0 +1,206 @@
+"""The stages train, resume exactly and feed each other; the corpus they read is what the store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from understudy.backend.errors import BadInput
+from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.features import clip_from_features, features_from_clip
+from understudy.backend.motion.npz import write_clip
+from understudy.training.actions import action_of
+from understudy.training.augment import extend, find_cycle
+from understudy.training.cli import main
+from understudy.training.data.captions import mirror_caption
+from understudy.training.data.item import Item
+from understudy.training.data.store import write_index
+from understudy.training.dataset import load_corpus
+from understudy.training.metrics import Neighbours, descriptor
+from understudy.training.stages import diffusion, language, tokenizer
+from understudy.training.stages.common import load_config
+
+
+def gait(frames: int, *, speed: float = 1.2, period: float = 1.0, phase: float = 0.0) -> Clip:
+    """A periodic swing of legs and arms that travels along +Z."""
+    time = np.arange(frames) / 30.0
+    angle = 2 * np.pi * time / period + phase
+    poses = np.zeros((frames, 55, 3))
+    poses[:, 1, 0], poses[:, 2, 0] = 0.4 * np.sin(angle), -0.4 * np.sin(angle)
+    poses[:, 4, 0], poses[:, 5, 0] = 0.3 + 0.3 * np.cos(angle), 0.3 - 0.3 * np.cos(angle)
+    poses[:, 16, 2], poses[:, 17, 2] = -1.2, 1.2
+    poses[:, 16, 0], poses[:, 17, 0] = -0.3 * np.sin(angle), 0.3 * np.sin(angle)
+    trans = np.stack([0 * time, 1.31 + 0.02 * np.cos(2 * angle), speed * time], axis=1)
+    return Clip(poses, trans, 30.0, known={"lower_trans": True, "upper": True, "hands": False, "face": False})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    items = []
+    for i in range(5):
+        clip = gait(90 + 10 * i, speed=0.5 + 0.3 * i, phase=i)
+        if i == 4:
+            clip = clip.replace(known={"lower_trans": True, "upper": True, "hands": True, "face": False})
+        path = f"clips/cmu/t{i}.npz"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(clip, folder / path)
+        items.append(
+            Item(
+                dataset="cmu", motion_name=f"t{i}", split="val" if i == 3 else "train", path=path,
+                text=[f"a person walks and waves the left hand {i}"], end_frame=len(clip), known=["lower_trans", "upper"],
+            )
+        )  # fmt: skip
+    write_index(folder, items, replacing={"cmu"})
+    return folder
+
+
+def config_file(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def tokenizer_yaml(store: Path, out: Path, part: str = "upper", steps: int = 4) -> str:
+    return (
+        f"store: {store}\nout: {out}\npart: {part}\nsteps: {steps}\nbatch_size: 4\nwarmup: 1\nsave_every: 2\n"
+        "evaluate_every: 4\nlog_every: 2\nmodel: {width: 16, latent: 8, codes: 8, quantizers: 2, depth: 1}\n"
+    )
+
+
+def test_the_corpus_is_the_store_mirrored_and_extended(store: Path) -> None:
+    corpus = load_corpus(store)
+    assert len([m for m in corpus.motions if not m.mirrored and not m.name.endswith("--long")]) == 5
+    plain, mirrored = (next(s for s in corpus.segments if s.name == name) for name in ("t0", "t0--mirror"))
+    assert "left" in plain.captions[0] and "right" in mirrored.captions[0]
+    back = clip_from_features({p: plain.motion.features[p] for p in ("lower_trans", "upper")})
+    assert np.allclose(back.joints()[:, :22], gait(90, speed=0.5).joints()[:, :22], atol=0.02)
+    assert any(s.name == "t0--long" and len(s) > 250 for s in corpus.segments)
+    assert {s.motion.split for s in corpus.split("val").segments} == {"val"}
+    assert load_corpus(store).motions[0].features["upper"].shape == corpus.motions[0].features["upper"].shape
+
+
+def test_an_extended_gait_travels_on_without_a_jump() -> None:
+    clip = gait(75, speed=1.0)
+    features, _ = features_from_clip(clip)
+    cycle = find_cycle(features)
+    assert cycle is not None and (cycle[1] - cycle[0]) % 30 in (0, 1, 29)
+    longer = extend(features, 300)
+    assert longer is not None
+    result = clip_from_features(longer)
+    assert abs(len(result) - 300) <= 30
+    assert result.trans[-1, 2] == pytest.approx(len(result) / 30.0, rel=0.05)
+    speed = np.linalg.norm(np.diff(result.joints(), axis=0), axis=-1) * 30
+    assert speed.max() < 1.3 * np.linalg.norm(np.diff(clip.joints(), axis=0), axis=-1).max() * 30
+
+
+def test_a_still_body_and_a_single_jump_have_no_cycle() -> None:
+    still, _ = features_from_clip(Clip(np.zeros((90, 55, 3)), np.tile([0.0, 1.31, 0.0], (90, 1)), 30.0))
+    assert extend(still, 300) is None
+    ramp = np.zeros((90, 55, 3))
+    ramp[:, 16, 2] = np.linspace(0, 2.5, 90)
+    once, _ = features_from_clip(Clip(ramp, np.tile([0.0, 1.31, 0.0], (90, 1)), 30.0))
+    assert extend(once, 300) is None
+
+
+def test_a_resumed_tokenizer_equals_an_unbroken_one(store: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    whole = load_config(tokenizer.TokenizerStage, config_file(tmp_path, tokenizer_yaml(store, tmp_path / "a")), [])
+    numbers = tokenizer.run(whole)
+    assert numbers["joints_mm"] > 0
+    # Stop after two of four steps, as a kill between checkpoints would, then go on.
+    path = config_file(tmp_path, tokenizer_yaml(store, tmp_path / "b"))
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(load_config(tokenizer.TokenizerStage, path, []), after=2)
+    tokenizer.run(load_config(tokenizer.TokenizerStage, path, []))
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def _interrupted(config: tokenizer.TokenizerStage, after: int) -> None:
+    from understudy.training.stages import common
+
+    original, count = common.Ema.update, 0
+
+    def update(self: common.Ema, model: torch.nn.Module, step: int) -> None:
+        nonlocal count
+        if count == after:
+            raise KeyboardInterrupt
+        count += 1
+        original(self, model, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common.Ema, "update", update)
+        tokenizer.run(config)
+
+
+def test_language_and_diffusion_train_on_trained_tokenizers(store: Path, tmp_path: Path) -> None:
+    for part in ("lower_trans", "upper", "hands"):
+        file = config_file(tmp_path, tokenizer_yaml(store, tmp_path / part, part, steps=2))
+        tokenizer.run(load_config(tokenizer.TokenizerStage, file, []))
+    common = f"store: {store}\nsteps: 2\nbatch_size: 3\nwarmup: 1\nevaluate_every: 2\nlog_every: 1\n"
+    planned = f"tokenizers: {{lower_trans: {tmp_path}/lower_trans, upper: {tmp_path}/upper"
+    file = config_file(
+        tmp_path,
+        f"{common}out: {tmp_path}/language\n{planned}}}\n"
+        "model: {width: 16, layers: 1, heads: 2, feed_forward: 32, max_length: 20}\n",
+    )
+    numbers = language.run(load_config(language.LanguageStage, file, []))
+    assert 0 < numbers["train_loss"] < 5 and "val_loss" in numbers
+    file = config_file(
+        tmp_path,
+        f"{common}out: {tmp_path}/diffusion\n{planned}, hands: {tmp_path}/hands}}\n"
+        "model: {width: 16, layers: 1, heads: 2, feed_forward: 32, window: 16}\n",
+    )
+    numbers = diffusion.run(load_config(diffusion.DiffusionStage, file, []))
+    assert np.isfinite(numbers["train"]) and np.isfinite(numbers["val"])
+
+
+def test_wrong_configurations_are_one_sentence(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_file(tmp_path, tokenizer_yaml(store, tmp_path / "x") + "colour: red\n")
+    assert main(["stage", "tokenizer", "--config", str(file)]) == 2
+    assert "colour" in capsys.readouterr().err
+    file = config_file(tmp_path, tokenizer_yaml(store, tmp_path / "x"))
+    assert main(["stage", "tokenizer", "--config", str(file), "--set", "part=tail"]) == 2
+    assert "tail" in capsys.readouterr().err
+    assert main(["stage", "tokenizer", "--config", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
+    assert main(["pack", "--config", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "p")]) == 2
+    with pytest.raises(BadInput, match="face"):
+        tokenizer.run(load_config(tokenizer.TokenizerStage, file, ["part=face"]))
+
+
+def test_the_nearest_motion_of_a_motion_is_itself_or_its_kin() -> None:
+    def describe(clip: Clip) -> np.ndarray:
+        return descriptor(features_from_clip(clip)[0])
+
+    slow, fast = gait(120, speed=0.5, period=1.4), gait(120, speed=2.5, period=0.7)
+    neighbours = Neighbours(np.stack([describe(slow), describe(fast)]))
+    assert neighbours.order(describe(gait(90, speed=0.6, period=1.3)))[0] == 0
+    assert neighbours.order(describe(gait(150, speed=2.3, period=0.75)))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("caption", "action"),
+    [
+        ("a person performs a cartwheel", "cartwheel"),
+        ("a man jogs forward", "run"),
+        ("someone dribbles a basketball while walking", "dribble"),
+        ("he boxes the air", "other"),
+    ],
+)
+def test_actions_of_captions(caption: str, action: str) -> None:
+    assert action_of(caption) == action
+
+
+def test_mirrored_captions_swap_each_side_once() -> None:
+    text = "Left arm up, turns counterclockwise, then steps right and clockwise"
+    assert mirror_caption(text) == "Right arm up, turns clockwise, then steps left and counterclockwise"
+    assert mirror_caption(mirror_caption(text)) == text
+    assert mirror_caption("a bright, rightful upright man left-handed") == "a bright, rightful upright man right-handed"
