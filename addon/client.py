@@ -61,9 +61,9 @@ class Job:
 
     @property
     def stage(self) -> str:
-        """What the backend is doing; empty before it said anything."""
+        """What the backend is doing, in its own word; empty before it said anything."""
         stage = self.request.progress.get("stage") if self.request is not None else None
-        return str(stage).replace("_", " ") if stage else ""
+        return str(stage or "")
 
 
 def _number(value: Any) -> float:

@@ -21,6 +21,17 @@ _STATES = {
 }
 
 
+_STAGES = {
+    "wait": "Getting ready",
+    "load": "Loading the pack",
+    "text": "Reading the prompt",
+    "plan": "Planning what happens",
+    "refine": "Shaping how it moves",
+    "decode": "Posing the body",
+    "clean-up": "Cleaning up",
+}
+
+
 class UNDERSTUDY_PT_main(bpy.types.Panel):
     bl_idname = "UNDERSTUDY_PT_main"
     bl_label = "Understudy"
@@ -89,13 +100,14 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
 
     @staticmethod
     def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
-        text = job.stage or ("starting the backend" if backend.state == "starting" else "waiting")
         if job.stage:
-            text += f"  {round(100 * job.fraction)} %"
+            text = f"{_STAGES.get(job.stage, job.stage.capitalize())}  {round(100 * job.fraction)} %"
+        else:
+            text = "Starting the backend" if backend.state == "starting" else "Getting ready"
         left = job.seconds_left
         if left is not None:
             text += f"  ·  {left:.0f} s left" if left >= 1 else "  ·  nearly done"
-        layout.progress(factor=job.fraction, type="BAR", text=text.capitalize())
+        layout.progress(factor=job.fraction, type="BAR", text=text)
         row = layout.row()
         row.scale_y = 1.5
         row.operator("understudy.cancel", icon="X")

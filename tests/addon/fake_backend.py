@@ -72,7 +72,7 @@ def generate(number: int, params: dict) -> None:
             data = {"code": "cancelled", "message": "Cancelled.", "hint": "", "field": ""}
             send({"id": number, "error": {"code": -32800, "message": "Cancelled.", "data": data}})
             return
-        progress = {"id": number, "stage": "how_it_moves", "step": step, "total": steps}
+        progress = {"id": number, "stage": "refine", "step": step, "total": steps}
         send({"method": "progress", "params": {**progress, "seconds_left": (steps - step) * 0.01}})
         time.sleep(0.01)
     clip = motion(params["seconds"] or 4.0, params["seed"])

@@ -56,7 +56,7 @@ def test_progress_is_told_while_the_job_runs(fake: Fake) -> None:
     fake("slow")
     job = backend.submit(PARAMS)
     until(lambda: job.fraction > 0)
-    assert job.stage == "how it moves"
+    assert job.stage == "refine"
     assert 0 < job.fraction < 1
     assert job.seconds_left is not None and job.seconds_left > 0
     assert backend.busy
