@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from understudy.backend.motion import rotations
+from understudy.backend.motion import footlock, rotations
 from understudy.backend.motion.cleanup import clean_up
 from understudy.backend.motion.clip import Clip, mirror, move, resample, rotate_world
 from understudy.backend.motion.contacts import contact_report, intervals
@@ -239,3 +239,53 @@ def test_the_toes_bend_instead_of_going_through_the_floor() -> None:
     after = clean_up(clip, smooth=False)
     assert before.min() < -0.04
     assert sole_points(*forward_kinematics(after.poses, after.trans))[:, 2, 1].min() > -0.01
+
+
+def stand(frames: int = 90) -> Clip:
+    """Standing with straight legs."""
+    trans = np.zeros((frames, 3))
+    trans[:, 1] = -REST_FLOOR
+    return Clip(poses=np.zeros((frames, 55, 3)), trans=trans, fps=30.0)
+
+
+def test_a_whole_body_that_glides_is_held_without_stretching_its_legs() -> None:
+    """Half a metre of drift in three seconds: the root must follow the feet, legs alone could not."""
+    clip = stand()
+    trans = np.array(clip.trans)
+    trans[:, 0] += 0.16 * np.arange(90) / 30
+    cleaned = clean_up(clip.replace(trans=trans))
+    assert contact_report(cleaned)["slide_median"] < 0.1
+    assert np.abs(cleaned.trans[:, 0] - cleaned.trans[0, 0]).max() < 0.05
+    assert np.abs(cleaned.poses[:, [1, 2]]).max() < 0.1
+
+
+def test_the_pelvis_comes_down_where_the_legs_are_too_short() -> None:
+    clip = stand()
+    trans = np.array(clip.trans)
+    trans[:, 1] += 0.04 * np.sin(np.pi * np.arange(90) / 15).clip(0)
+    rising = clip.replace(trans=trans, contacts=np.ones((90, 4)))
+    cleaned = clean_up(rising, smooth=False)
+    feet = cleaned.joints()[:, [7, 10, 8, 11]]
+    assert np.abs(feet - feet.mean(axis=0)).max() < 0.004
+    assert cleaned.joints()[:, 0, 1].max() < rising.joints()[:, 0, 1].max() - 0.02
+
+
+def test_a_fading_correction_starts_with_the_speed_it_had() -> None:
+    """Else the foot would jerk at the moment it leaves."""
+    offsets = np.zeros((60, 3))
+    offsets[20:31, 2] = np.linspace(-0.01, 0.01, 11)
+    footlock._fade(offsets, [(20, 31)], 30.0)
+    speed = np.diff(offsets[:, 2])
+    still = np.diff(offsets[20:31, 2])[0]  # 2 mm a frame inside the contact
+    assert still == pytest.approx(0.002)
+    # It turns round at 2 mm a frame in five frames: a jump to the fade's own speed would change it by 3 mm.
+    assert abs(speed[30] - still) < 0.0022
+    assert abs(speed[19] - still) < 0.0022
+    assert abs(offsets[[0, 10, 45, 59]]).max() == 0
+
+
+def test_two_contacts_close_together_are_joined_smoothly() -> None:
+    offsets = np.zeros((40, 3))
+    offsets[5:15, 0], offsets[20:30, 0] = 0.03, -0.03
+    footlock._fade(offsets, [(5, 15), (20, 30)], 30.0)
+    assert (np.diff(offsets[14:21, 0]) < 0).all()
