@@ -17,14 +17,15 @@ from .sculpt import FINGERS, finger_tip
 
 # Base colour (linear), roughness, subsurface or sheen left out: the look holds in every engine.
 _LOOK: dict[str, tuple[tuple[float, float, float], float]] = {
-    "skin": ((0.70, 0.46, 0.34), 0.50),
+    "skin": ((0.62, 0.37, 0.26), 0.48),
     "hair": ((0.040, 0.032, 0.030), 0.55),
-    "shirt": ((0.055, 0.165, 0.215), 0.75),
+    "shirt": ((0.040, 0.150, 0.200), 0.75),
     "trousers": ((0.040, 0.045, 0.060), 0.80),
     "shoes": ((0.72, 0.70, 0.66), 0.55),
     "soles": ((0.62, 0.16, 0.07), 0.60),
 }
 _RING = "Understudy ring"
+_PALETTES = {"left": "THEME04", "right": "THEME01"}  # blue and red, the middle yellow
 
 
 def to_blender(points: np.ndarray) -> np.ndarray:
@@ -93,6 +94,7 @@ def _armature(context: bpy.types.Context, name: str) -> bpy.types.Object:
     for i, joint_name in enumerate(JOINT_NAMES):
         bone = armature.pose.bones[joint_name]
         bone.rotation_mode = "QUATERNION"
+        bone.color.palette = _PALETTES.get(joint_name.split("_")[0], "THEME09")
         _wear_ring(bone, ring, directions[i])
     # The rest pose has its origin at the chest, as SMPL-X bodies do; the fresh body stands.
     armature.pose.bones["pelvis"].location = (0.0, -REST_FLOOR, 0.0)

@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from .implicit import Field, surface_nets
+from .implicit import Field, smooth_min, surface_nets
 from .sculpt import figure, joint
 from .skinning import skin_weights, strongest
 
@@ -116,7 +116,7 @@ def _axis(*spans: tuple[float, float, float]) -> Array:
     """Coordinates that walk each span (from, to, step) in equal steps close to the given one."""
     pieces = []
     for low, high, step in spans:
-        count = max(int(round((high - low) / step)), 1)
+        count = max(round((high - low) / step), 1)
         pieces.append(low + (high - low) * np.arange(count) / count)
     # The first span's step is exact, so that x = 0 stays the middle of a cell.
     low, high, step = spans[0]
@@ -254,9 +254,10 @@ def _hair(p: Array) -> Array:
     """Positive on the hair: above a line from the forehead, round the temple, behind the ear, to the nape."""
     x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
     front = y - 0.366 + 6.0 * np.maximum(x - 0.02, 0) ** 2
-    temple = np.minimum(0.020 - z + 0.30 * (y - 0.33), y - 0.326)
-    back = np.minimum(-0.030 - z, y - 0.232)
-    return np.maximum(front, np.maximum(temple, back))
+    temple = smooth_min(0.022 - z + 0.30 * (y - 0.33), y - 0.324, 0.020)
+    back = smooth_min(-0.028 - z, y - 0.230 + 0.25 * (z + 0.07), 0.030)
+    sides = -smooth_min(-temple, -back, 0.020)
+    return -smooth_min(-front, -sides, 0.024)
 
 
 def _neckline(p: Array) -> Array:

@@ -141,8 +141,8 @@ def _lights(scene: bpy.types.Scene, framing: Framing, rig: bpy.types.Object) -> 
     front = front / np.linalg.norm(front)
     high = np.array([0.0, 0.0, 1.0])
     for name, direction, reach, width, watts, colour in (
-        ("Key", 0.75 * front - 0.75 * side + 0.95 * high, 1.0, 0.55, 9.5, (1.0, 0.95, 0.88)),
-        ("Fill", 0.8 * front + 1.0 * side + 0.35 * high, 1.2, 1.1, 3.2, (0.86, 0.92, 1.0)),
+        ("Key", 0.75 * front - 0.75 * side + 0.95 * high, 1.0, 0.50, 9.5, (1.0, 0.95, 0.88)),
+        ("Fill", 0.8 * front + 1.0 * side + 0.35 * high, 1.2, 1.1, 1.5, (0.86, 0.92, 1.0)),
         ("Rim", -1.0 * front + 0.55 * side + 1.0 * high, 1.0, 0.5, 13.0, (0.92, 0.96, 1.0)),
     ):
         data = bpy.data.lights.new(name, "AREA")
@@ -186,7 +186,8 @@ def _flat(
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0):  # from there on always so, and a warning
         material.use_nodes = True
-    material.diffuse_color, material.roughness = (*colour, 1.0), 0.7
+    # Workbench lights more softly than the stage's lamps: its colour is brighter.
+    material.diffuse_color, material.roughness = (*(min(1.3 * c, 1.0) for c in colour), 1.0), 0.7
     shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 0.55
@@ -202,5 +203,5 @@ def _world(scene: bpy.types.Scene) -> None:
     for node in world.node_tree.nodes:
         if node.type == "BACKGROUND":
             node.inputs["Color"].default_value = (*_WORLD, 1.0)
-            node.inputs["Strength"].default_value = 0.30
+            node.inputs["Strength"].default_value = 0.20
     scene.world = world
