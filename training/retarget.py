@@ -38,19 +38,32 @@ class Drive:
         sources: source joints with weights (two at most); their world rotations are blended.
         bone: our child joint and the two source points (``joint`` or ``joint.tip``) of the matching
             bone; empty for a joint that keeps its rest orientation (trunk, head).
+        towards: where the real bone pointed in the source's rest pose, when the source's own bone lies:
+            a figure whose rest pose was taken for another one's.
+        tilt: radians about +X that our joint is turned in the source's rest pose (a head that looks
+            straight ahead only when it is turned there).
     """
 
     sources: tuple[tuple[str, float], ...]
     bone: tuple[str, str, str] | tuple[()] = ()
+    towards: tuple[float, float, float] | None = None
+    tilt: float = 0.0
 
 
 @dataclass(frozen=True)
 class Foot:
-    """A source foot: its ankle and ball joints, the joint that turns the toes, whether the rest sole is flat."""
+    """A source foot.
+
+    Attributes:
+        ankle, ball: joints (or tips) that the foot bone joins.
+        toes: the joint that turns the toes; empty when the source has none.
+        straight: the real foot pointed straight ahead in the rest pose, whatever its bone says.
+    """
 
     ankle: str
     ball: str
     toes: str = ""
+    straight: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,10 +149,10 @@ def _kept_direction(motion: SourceMotion, drive: Drive, world: np.ndarray) -> np
 
 def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
     if not drive.bone:
-        return np.eye(3)
+        return rot.axis_angle_to_matrix(np.array([drive.tilt, 0.0, 0.0]))
     child, start, end = drive.bone
     ours = REST_OFFSETS[INDEX[child]]
-    theirs = motion.rest_point(end) - motion.rest_point(start)
+    theirs = motion.rest_point(end) - motion.rest_point(start) if drive.towards is None else np.array(drive.towards)
     return rot.quaternion_to_matrix(rot.shortest_arc(ours, theirs))
 
 
@@ -147,6 +160,8 @@ def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarr
     """Drive our ankle and ball: headings from the bone, pitch from the sole."""
     ours = REST_OFFSETS[INDEX[f"{side}_foot"]]
     theirs = motion.rest_point(foot.ball) - motion.rest_point(foot.ankle)
+    if foot.straight:
+        theirs = np.array([0.0, 0.0, 1.0])
     turn = rot.yaw_matrix(_heading(theirs) - _heading(ours))
     forward = rot.yaw_matrix(_heading(theirs)) @ np.array([0.0, 0.0, 1.0])
     side_axis = np.cross([0.0, 1.0, 0.0], forward)
@@ -193,7 +208,7 @@ def sole_pitch(motion: SourceMotion, joint: str, foot: Foot, forward: np.ndarray
         return typical
     still &= ankle[:, 1] < np.percentile(ankle[still, 1], 10) + _HEEL_DOWN
     count = int(still.sum())
-    reach = np.radians(5.5) if joint == foot.ankle else np.radians(20.0)
+    reach = np.radians(20.0 if joint != foot.ankle else 5.5 if foot.toes else 9.0)
     median = np.clip(np.median(elevation[still]), typical - reach, typical + reach)
     return float((count * median + _PRIOR_FRAMES * typical) / (count + _PRIOR_FRAMES))
 

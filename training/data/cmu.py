@@ -87,9 +87,11 @@ def read_bvh_motion(
             offsets[file.names.index(name)] += vector
     daz = "rButtock" in file.names
     rows = skip + picked_rows(len(file.values) - skip, fps, target_fps)
-    motion = bvh.motion_of(file, rows=rows, fps=target_fps, unit=DAZ_UNIT if daz else CMU_UNIT, offsets=offsets)
     if daz:
-        return motion, rigs.DAZ
+        motion = bvh.motion_of(file, rows=rows, fps=target_fps, unit=DAZ_UNIT, offsets=offsets)
+        t_pose = bvh.motion_of(file, rows=np.array([0]), fps=target_fps, unit=DAZ_UNIT, offsets=offsets)
+        return _from_t_pose(motion, t_pose), rigs.DAZ
+    motion = bvh.motion_of(file, rows=rows, fps=target_fps, unit=CMU_UNIT, offsets=offsets)
     table = rigs.MAX_NAMES if "Chest2" in file.names else rigs.MOTIONBUILDER_NAMES
     return _renamed(motion, table), rigs.ASF
 
@@ -101,6 +103,11 @@ def picked_rows(frames: int, fps: float, target_fps: float) -> np.ndarray:
     taken otherwise, at most half a source frame off.
     """
     return np.round(frame_picks(frames, fps, target_fps)).astype(int)
+
+
+def _from_t_pose(motion: SourceMotion, t_pose: SourceMotion) -> SourceMotion:
+    """Rotations away from the file's own T-pose (its first row), which bends the legs a little."""
+    return motion.replace(rotations=motion.rotations @ np.swapaxes(t_pose.rotations, -1, -2))
 
 
 def _renamed(motion: SourceMotion, table: dict[str, str]) -> SourceMotion:

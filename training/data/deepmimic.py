@@ -42,7 +42,11 @@ def read_motion(path: Path, *, time_scale: float = 1.0, fps: float = FPS) -> tup
 
 
 def convert(path: Path, *, time_scale: float = 1.0) -> Clip:
-    """The clip; the root's height is that of the humanoid, so the floor is found from the feet."""
-    clip, spikes = remove_spikes(retarget(*read_motion(path, time_scale=time_scale)))
+    return finish(*read_motion(path, time_scale=time_scale))
+
+
+def finish(motion: SourceMotion, rig: Rig) -> Clip:
+    """Retarget, take out broken frames, put the feet on the floor."""
+    clip, spikes = remove_spikes(retarget(motion, rig))
     clip = ground(place_on_floor(clip, floor_height(clip)))
     return clip.replace(meta={**clip.meta, "spikes": spikes})

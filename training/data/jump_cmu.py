@@ -6,7 +6,10 @@ taken for 120 and play at double speed: ``time_scale`` of the manifest puts that
 
 from __future__ import annotations
 
-from . import deepmimic
+from pathlib import Path
+
+from ...backend.motion.clip import Clip
+from . import deepmimic, rigs
 from .captions import Captions
 from .raw import Raw
 from .store import Job
@@ -33,5 +36,10 @@ def jobs(raw: Raw) -> list[Job]:
             common={"source": ATTRIBUTION, "licence": LICENCE},
         )  # fmt: skip
         path = folder.parent / row["file"]
-        result.append(Job("jump_cmu", trial, deepmimic.convert, path, {"time_scale": scale}, items))
+        result.append(Job("jump_cmu", trial, convert, path, {"time_scale": scale}, items))
     return result
+
+
+def convert(path: Path, *, time_scale: float = 1.0) -> Clip:
+    motion, _ = deepmimic.read_motion(path, time_scale=time_scale)
+    return deepmimic.finish(motion, rigs.JUMP)

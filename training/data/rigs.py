@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from ...backend.motion.skeleton import PARTS
 from ..retarget import Drive, Foot, Rig
 
@@ -22,14 +26,19 @@ def _one(name: str) -> tuple[tuple[str, float], ...]:
     return ((name, 1.0),)
 
 
+# CMU's heads look straight ahead when they are turned by 16 degrees: the T-pose that was added to the
+# MotionBuilder files turns the three neck and head joints by -16, 21 and 11 degrees, the same in all
+# subjects, and walkers' heads agree with it (median pitch 16 degrees down before, level after).
+_HEAD_TILT, _NECK_TILT = np.radians(-16.0), np.radians(5.5)
+
 ASF = Rig(
     drives={
         "pelvis": Drive(_one("root")),
         "spine1": Drive(_one("lowerback")),
         "spine2": Drive(_one("upperback")),
         "spine3": Drive(_one("thorax")),
-        "neck": Drive((("lowerneck", 1.0), ("upperneck", 1.0))),
-        "head": Drive(_one("head")),
+        "neck": Drive((("lowerneck", 1.0), ("upperneck", 1.0)), tilt=_NECK_TILT),
+        "head": Drive(_one("head"), tilt=_HEAD_TILT),
         **_sides(
             {
                 "{s}_hip": (_one("{s}femur"), ("{s}_knee", "{s}femur", "{s}tibia")),
@@ -70,13 +79,30 @@ MAX_NAMES = {
     "rhand": "rhand", "RFingers": "rfingers", "RThumb": "rthumb",
 }  # fmt: skip
 
+# The DAZ conversions copy rotations from the T-pose of the MotionBuilder files onto a figure whose own
+# bones point elsewhere in its rest pose (forearms 17 degrees forward). Measured on trial 11_01, which is
+# also there as ASF/AMC: pelvis 0.0, thorax, arms, legs, feet and head 1 to 1.4 degrees on average after
+# this correction; limbs 6 to 17 degrees off when the figure's bones are believed.
+_DAZ_ARM = (float(np.cos(np.radians(8.0))), -float(np.sin(np.radians(8.0))), 0.0)
+_DAZ_BONES = {"hip": (0.0, -1.0, 0.0), "knee": (0.0, -1.0, 0.0), **dict.fromkeys(("shoulder", "elbow", "wrist"), _DAZ_ARM)}
+
+
+def _true_bones(drives: dict[str, Drive]) -> dict[str, Drive]:
+    """DAZ drives with the directions that the real bones had."""
+    result = dict(drives)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        for joint, (x, y, z) in _DAZ_BONES.items():
+            result[f"{side}_{joint}"] = replace(drives[f"{side}_{joint}"], towards=(sign * x, y, z))
+    return result
+
+
 DAZ = Rig(
-    drives={
+    drives=_true_bones({
         "pelvis": Drive(_one("hip")),
         "spine1": Drive(_one("abdomen")),
         "spine2": Drive(_one("chest")),
         "spine3": Drive(_one("chest")),
-        "neck": Drive(_one("neck")),
+        "neck": Drive((("neck", 2.0), ("head", 1.0))),
         "head": Drive(_one("head")),
         **_sides(
             {
@@ -89,10 +115,10 @@ DAZ = Rig(
             },
             "l", "r",
         ),
-    },
+    }),
     hips=("lThigh", "rThigh"),
     legs=(("lThigh", "lShin", "lFoot"), ("rThigh", "rShin", "rFoot")),
-    feet=(Foot("lFoot", "lFoot.tip"), Foot("rFoot", "rFoot.tip")),
+    feet=(Foot("lFoot", "lFoot.tip", straight=True), Foot("rFoot", "rFoot.tip", straight=True)),
 )  # fmt: skip
 
 
@@ -178,3 +204,14 @@ DEEPMIMIC = Rig(
     feet=(Foot("left_ankle", "left_ankle.tip"), Foot("right_ankle", "right_ankle.tip")),
     flat_rest=True,
 )  # fmt: skip
+
+# Jump's converter dropped CMU's upper neck and head joints, so its heads hang: by 13 degrees more than the
+# same trials' heads in the ASF before their own correction (21 trials that both sets have).
+JUMP = replace(
+    DEEPMIMIC,
+    drives={
+        **DEEPMIMIC.drives,
+        "neck": replace(DEEPMIMIC.drives["neck"], tilt=np.radians(-12.0)),
+        "head": replace(DEEPMIMIC.drives["head"], tilt=np.radians(-25.0)),
+    },
+)
