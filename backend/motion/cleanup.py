@@ -16,7 +16,7 @@ import numpy as np
 
 from . import filters, footlock
 from .clip import Clip
-from .contacts import contact_heights, contacts_from_positions, intervals
+from .contacts import contact_heights, contacts_from_positions, intervals, toe_float
 from .kinematics import forward_kinematics
 from .skeleton import CONTACT_JOINTS, INDEX
 
@@ -75,7 +75,7 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
         # Twice: feet far off the floor are found only after a first correction.
         for _ in range(2):
             shift[:, 1] += _vertical_shift(
-                _feet(joints) + shift[:, None], find_contacts(shift) & soles_down, clip.fps
+                joints + shift[:, None], world, find_contacts(shift) & soles_down, clip.fps
             )
         shift[:, 1] = np.clip(shift[:, 1], -MAX_ROOT_SHIFT, MAX_ROOT_SHIFT)
         shift[:, 1] += _body_lift(joints[..., 1] + shift[:, 1:2], clip.fps)
@@ -96,19 +96,20 @@ def _feet(joints: np.ndarray) -> np.ndarray:
     return joints[:, list(CONTACT_JOINTS)]
 
 
-def _vertical_shift(feet: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
-    """(T,) metres: what brings standing feet (T, 4, 3) to the floor, changing slowly, held between contacts."""
-    heights = contact_heights(feet)
+def _vertical_shift(joints: np.ndarray, world: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) metres: what brings standing feet to the floor, changing slowly, held between contacts."""
+    heights = contact_heights(_feet(joints))
     # The toe tells more than the ankle, which rises as soon as the foot rolls.
     standing = contacts & (heights < 0.08)
     toes, ankles = standing[:, [1, 3]], standing[:, [0, 2]]
     use_toes = toes.any(axis=1)
-    total = np.where(use_toes, (heights[:, [1, 3]] * toes).sum(1), (heights[:, [0, 2]] * ankles).sum(1))
+    floats = toe_float(joints, world)
+    total = np.where(use_toes, (floats * toes).sum(1), (heights[:, [0, 2]] * ankles).sum(1))
     count = np.where(use_toes, toes.sum(1), ankles.sum(1))
     known = np.flatnonzero(count)
     if not known.size:
-        return np.zeros(len(feet))
-    level = np.interp(np.arange(len(feet)), known, total[known] / count[known])
+        return np.zeros(len(joints))
+    level = np.interp(np.arange(len(joints)), known, total[known] / count[known])
     return -filters.gaussian(level, 0.3 * fps)
 
 

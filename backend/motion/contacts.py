@@ -128,6 +128,16 @@ def sole_points(joints: np.ndarray, world: np.ndarray) -> np.ndarray:
     return np.stack([joints[:, j] + world[:, j] @ np.asarray(point) for j, point in SOLE_POINTS], axis=1)
 
 
+def toe_float(joints: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """How far the left and right toe (T, 2) are off the floor, metres; negative below it.
+
+    Counted from the ball of the foot, but a foot on its toe tips, where the ball is high, does not float.
+    """
+    sole = sole_points(joints, world)[..., 1]
+    ball, tip = sole[:, [1, 4]], sole[:, [2, 5]]
+    return np.where(ball < 0, ball, np.maximum(np.minimum(ball, tip), 0.0))
+
+
 def contact_report(clip: Clip, contacts: np.ndarray | None = None, *, floor: float = 0.0) -> dict[str, float]:
     """The physical quality of a clip's feet, in the units that papers print.
 

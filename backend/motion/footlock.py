@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import filters, rotations
-from .contacts import SOLE_POINTS, intervals
+from .contacts import SOLE_POINTS, intervals, toe_float
 from .ik import SOFT, solve_two_bone
 from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
 
@@ -24,6 +24,8 @@ MAX_HOLD = 0.07
 MAX_PELVIS_DROP = 0.06
 MAX_FOOT_TURN = np.radians(25.0)
 MAX_TOE_BEND = np.radians(60.0)
+MAX_FLOOR_SHIFT = 0.07
+"""Metres: a foot further from the floor than this stands on something."""
 _MAX_RELEASE_SPEED = 1.0  # m/s that a fading correction may start with
 _SOFT_FLOOR = 0.004  # metres over which a foot is eased onto the floor instead of stopped
 
@@ -87,9 +89,16 @@ def _foot_targets(
     move_toe, move_ankle = np.zeros_like(toe), np.zeros_like(ankle)
     toe_weight = np.zeros(len(toe))
     if lock:
-        upright = world[:, leg[2], 1, 1]
-        move_toe = _corrections(toe, held, columns[1], upright, fps, floor=floor, slack=0.02)
-        move_ankle = _corrections(ankle + move_toe, held, columns[0], upright, fps, floor=floor, slack=0.015)
+        # Where each would be if it stood on the floor; unknown for a foot that lies.
+        down = world[:, leg[2], 1, 1] > 0.6
+        toe_floor = np.where(down, toe[:, 1] - toe_float(joints, world)[:, columns[1] // 2], np.nan)
+        move_toe = _corrections(toe, held[:, columns[1]], toe_floor if floor else None, fps, slack=0.02)
+        rest = CONTACT_REST_HEIGHTS[columns[0]]
+        # An ankle rolls a little above its rest.
+        ankle_floor = np.where(down, np.clip((ankle + move_toe)[:, 1], rest, rest + 0.02), np.nan)
+        move_ankle = _corrections(
+            ankle + move_toe, held[:, columns[0]], ankle_floor if floor else None, fps, slack=0.015
+        )
         toe_weight = _soft_mask(held[:, columns[1]], fps)
     goal_ankle = ankle + move_toe + move_ankle
     goal_toe = toe + move_toe + move_ankle * (1 - toe_weight)[:, None]
@@ -112,17 +121,23 @@ def _foot_targets(
 def _corrections(
     positions: np.ndarray,
     held: np.ndarray,
-    column: int,
-    upright: np.ndarray,
+    floor: np.ndarray | None,
     fps: float,
     *,
-    floor: bool,
     slack: float,
 ) -> np.ndarray:
     """Offsets (T, 3) that hold a joint at an anchor in every contact and fade in between.
 
     The ends of a contact where the joint is more than ``slack`` metres above its anchor, or far aside, are
-    landing, leaving or dragging, not standing: they are removed from ``held``.
+    landing, leaving or dragging, not standing: they are removed from ``held`` (T,), which is changed.
+
+    Args:
+        positions: (T, 3) of the joint.
+        held: (T,) truth values, the contacts.
+        floor: (T,) heights that the joint has when it stands on the floor, NaN where it does not stand;
+            None leaves heights as they are.
+        fps: frames per second.
+        slack: metres.
     """
     frames = len(positions)
     offsets = np.zeros_like(positions)
@@ -132,7 +147,7 @@ def _corrections(
         else np.ones(1)
     )
     kept = []
-    for start, stop in intervals(held[:, column]):
+    for start, stop in intervals(held):
         first, last = start, stop
         for _ in range(2):  # the anchor moves when the ends go
             anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
@@ -141,25 +156,17 @@ def _corrections(
             if not stands.size:
                 break
             first, last = first + int(stands[0]), first + int(stands[-1]) + 1
-        held[start:first, column] = False
-        held[last:stop, column] = False
+        held[start:first] = False
+        held[last:stop] = False
         anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
-        if floor:
-            anchor[1] = _anchor_height(anchor[1], column, float(upright[first:last].mean()))
+        if floor is not None:
+            height = float(np.average(floor[first:last], weights=slow[first:last]))
+            if abs(height - anchor[1]) < MAX_FLOOR_SHIFT:  # false for NaN too
+                anchor[1] = height
         offsets[first:last] = anchor - positions[first:last]
         kept.append((first, last))
     _fade(offsets, kept, fps)
     return offsets
-
-
-def _anchor_height(height: float, column: int, upright: float) -> float:
-    """Height of an anchor: on the floor where the sole is down, its own where the foot lies or stands on something."""
-    rest = CONTACT_REST_HEIGHTS[column]
-    if upright < 0.6 or abs(height - rest) > 0.07:
-        return height
-    if column in (1, 3):
-        return rest
-    return rest + float(np.clip(height - rest, 0.0, 0.02))  # an ankle rolls a little above its rest
 
 
 def _fade(offsets: np.ndarray, kept: list[tuple[int, int]], fps: float) -> None:
