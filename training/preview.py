@@ -25,9 +25,6 @@ _VIEW = np.radians(35.0)
 def bones_of_clip(clip: Clip) -> tuple[np.ndarray, list[tuple[int, int]], list[tuple[int, int, int]]]:
     """Joints with toe tips and a nose (T, 58, 3), bones as index pairs, and a colour per bone."""
     joints, world = forward_kinematics(clip.poses, clip.trans)
-    world = np.asarray(world)
-    if world.shape[-1] == 3 and world.ndim == 3:  # pragma: no cover - a kinematics that returns axis-angle
-        raise TypeError("forward_kinematics must return rotation matrices")
     extra = [
         joints[:, INDEX["left_foot"]] + world[:, INDEX["left_foot"]] @ np.array([0, 0, 0.07]),
         joints[:, INDEX["right_foot"]] + world[:, INDEX["right_foot"]] @ np.array([0, 0, 0.07]),

@@ -11,7 +11,7 @@ from ..backend.motion import rotations as rot
 from ..backend.motion.clip import Clip
 from ..backend.motion.contacts import SOLE_POINTS, detect_contacts
 from ..backend.motion.kinematics import forward_kinematics
-from ..backend.motion.skeleton import PARTS
+from ..backend.motion.skeleton import INDEX, PARTS
 
 TRUNK_JUMP, LIMB_JUMP = np.radians(17.0), np.radians(40.0)
 """Change in one frame of 1/30 s that is suspicious when the joint comes back at once."""
@@ -23,6 +23,13 @@ REACH = 0.07
 """Metres; a foot in contact further than this from the floor is not pulled to it."""
 SINK = 0.015
 """Metres that a sole may sink into the floor before the body is lifted."""
+
+FLESH: dict[str, float] = {
+    "pelvis": 0.08, "left_hip": 0.07, "right_hip": 0.07, "spine2": 0.08, "spine3": 0.08, "head": 0.07,
+    "left_shoulder": 0.05, "right_shoulder": 0.05, "left_elbow": 0.03, "right_elbow": 0.03,
+    "left_wrist": 0.02, "right_wrist": 0.02, "left_knee": 0.04, "right_knee": 0.04,
+}  # fmt: skip
+"""Metres between a joint and the skin below it when the body part lies on the floor: lower it cannot be."""
 
 
 def remove_spikes(clip: Clip) -> tuple[Clip, int]:
@@ -127,13 +134,19 @@ def foot_heights(clip: Clip) -> np.ndarray:
     return np.stack([np.min(points[:half], axis=0), np.min(points[half:], axis=0)], axis=1)
 
 
+def _body_heights(clip: Clip) -> np.ndarray:
+    """(T, N) height of the skin below the joints of :data:`FLESH`, metres."""
+    joints = clip.joints()
+    return np.stack([joints[:, INDEX[name], 1] - flesh for name, flesh in FLESH.items()], axis=1)
+
+
 def ground(clip: Clip) -> Clip:
     """Raise and lower the whole body slowly so that standing feet are on the floor.
 
     Another body's legs (left and right differ in a real person, thighs and shins have other shares)
     leave the feet of an exact copy of the limb directions up to 2 cm off. The correction is the mean
     height of the feet in contact, interpolated in between and smoothed over 0.1 s, so it never reads
-    as a motion of its own; where a sole would still sink, the body is lifted out.
+    as a motion of its own; where a sole or a lying body would still sink, the body is lifted out.
     """
     contacts = detect_contacts(clip)
     standing = (contacts[:, [0, 2]] + contacts[:, [1, 3]]) > 0.5
@@ -145,7 +158,8 @@ def ground(clip: Clip) -> Clip:
         known = np.flatnonzero(count)
         mean = (height * standing).sum(axis=1)[known] / count[known]
         shift = -_smooth(np.interp(np.arange(len(clip)), known, mean), 0.1 * clip.fps)
-    sunk = np.maximum(-(height.min(axis=1) + shift) - SINK, 0.0)
+    lowest = np.minimum(height.min(axis=1), _body_heights(clip).min(axis=1))
+    sunk = np.maximum(-(lowest + shift) - SINK, 0.0)
     if sunk.any():
         shift = shift + _smooth(_widest(sunk, int(round(0.1 * clip.fps))), 0.05 * clip.fps)
     trans = clip.trans + np.stack([np.zeros_like(shift), shift, np.zeros_like(shift)], axis=1)

@@ -59,3 +59,8 @@ def convert(path: Path, *, animation: str, travels: bool = False) -> Clip:
     if any(word in animation for word in AFLOAT):  # meant to be off the floor, but not under it
         return place_on_floor(clip, min(0.0, float(foot_heights(clip).min())))
     return ground(clip)
+
+
+def source_of(job: Job) -> tuple[SourceMotion, Rig]:
+    """What the job retargets."""
+    return read_motion(job.path, animation=job.arguments["animation"])

@@ -139,3 +139,9 @@ def finish(motion: SourceMotion, rig: Rig) -> Clip:
     floor = floor_height(clip, within=FLOOR_WITHIN if rig is rigs.ASF else np.inf)
     clip = ground(place_on_floor(clip, floor))
     return clip.replace(meta={**clip.meta, "spikes": spikes})
+
+
+def source_of(job: Job) -> tuple[SourceMotion, Rig]:
+    """What the job retargets."""
+    read = read_amc_motion if "skeleton" in job.arguments else read_bvh_motion
+    return read(job.path, **job.arguments)

@@ -50,3 +50,8 @@ def finish(motion: SourceMotion, rig: Rig) -> Clip:
     clip, spikes = remove_spikes(retarget(motion, rig))
     clip = ground(place_on_floor(clip, floor_height(clip)))
     return clip.replace(meta={**clip.meta, "spikes": spikes})
+
+
+def source_of(job: Job) -> tuple[SourceMotion, Rig]:
+    """What the job retargets."""
+    return read_motion(job.path, **job.arguments)

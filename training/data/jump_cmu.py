@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...backend.motion.clip import Clip
+from ..formats.source import SourceMotion
+from ..retarget import Rig
 from . import deepmimic, rigs
 from .captions import Captions
 from .raw import Raw
@@ -43,3 +45,8 @@ def jobs(raw: Raw) -> list[Job]:
 def convert(path: Path, *, time_scale: float = 1.0) -> Clip:
     motion, _ = deepmimic.read_motion(path, time_scale=time_scale)
     return deepmimic.finish(motion, rigs.JUMP)
+
+
+def source_of(job: Job) -> tuple[SourceMotion, Rig]:
+    """What the job retargets."""
+    return deepmimic.source_of(job)[0], rigs.JUMP

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from ..formats.source import SourceMotion
+from ..retarget import Rig
 from .raw import Raw
 from .store import Job
 
@@ -15,7 +17,7 @@ SETS: dict[str, str] = {
     "deepmimic": ".deepmimic",
     "jump_cmu": ".jump_cmu",
 }
-"""Each set's converter module; it has ``jobs(raw) -> list[Job]``."""
+"""Each set's converter module; it has ``jobs(raw) -> list[Job]`` and ``source_of(job)``."""
 
 OPEN: tuple[str, ...] = tuple(SETS)
 """The sets that allow commercial use: what ``prepare open`` makes."""
@@ -37,3 +39,10 @@ def jobs_of(dataset: str, root: Path, store: Path) -> list[Job]:
         jobs: Callable[[Raw], list[Job]] = module.jobs
         result += jobs(raw)
     return result
+
+
+def source_of(job: Job) -> tuple[SourceMotion, Rig]:
+    """The motion a job reads, before it is retargeted, at the store's frame rate, and its rig."""
+    module = import_module(SETS[job.set], __package__)
+    read: Callable[[Job], tuple[SourceMotion, Rig]] = module.source_of
+    return read(job)
