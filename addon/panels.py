@@ -25,8 +25,8 @@ _STAGES = {
     "wait": "Getting ready",
     "load": "Loading the pack",
     "text": "Reading the prompt",
-    "plan": "Planning what happens",
-    "refine": "Shaping how it moves",
+    "plan": "What happens",
+    "refine": "How it moves",
     "decode": "Posing the body",
     "clean-up": "Cleaning up",
 }
@@ -101,12 +101,14 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
     @staticmethod
     def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
         if job.stage:
-            text = f"{_STAGES.get(job.stage, job.stage.capitalize())}  {round(100 * job.fraction)} %"
+            text = _STAGES.get(job.stage, job.stage.capitalize())
         else:
             text = "Starting the backend" if backend.state == "starting" else "Getting ready"
+        if job.fraction > 0:
+            text += f"  {round(100 * job.fraction)} %"
         left = job.seconds_left
-        if left is not None:
-            text += f"  ·  {left:.0f} s left" if left >= 1 else "  ·  nearly done"
+        if left is not None and left >= 1:
+            text += f"  ·  {left:.0f} s left"
         layout.progress(factor=job.fraction, type="BAR", text=text)
         row = layout.row()
         row.scale_y = 1.5

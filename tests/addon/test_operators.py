@@ -344,7 +344,7 @@ def test_the_panel_shows_progress_and_cancel(fake: Fake, body: bpy.types.Object)
         modal.step()
         time.sleep(0.01)
     layout = drawn()
-    assert any("Shaping how it moves" in text and "%" in text and "s left" in text for text in layout.texts)
+    assert any("How it moves" in text and "%" in text and "s left" in text for text in layout.texts)
     assert "understudy.cancel" in layout.operators
     assert "understudy.generate" not in layout.operators
 
