@@ -16,7 +16,7 @@ import numpy as np
 
 from . import filters, footlock
 from .clip import Clip
-from .contacts import contact_heights, contacts_from_positions, intervals, toe_float
+from .contacts import contacts_from_positions, foot_float, intervals
 from .kinematics import forward_kinematics
 from .skeleton import CONTACT_JOINTS, INDEX
 
@@ -69,8 +69,9 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
         return found > 0.5
 
     shift = np.zeros_like(trans)
-    # Feet of a lying or rolling body do not say where the floor is.
-    soles_down = world[:, [7, 7, 8, 8], 1, 1] > 0.6
+    # Feet of a lying or rolling body do not say where the floor is: soles or toes must point down.
+    ankles = world[:, [7, 7, 8, 8], 1]
+    soles_down = (ankles[..., 1] > 0.5) | (ankles[..., 2] < -0.5)
     if floor:
         # Twice: feet far off the floor are found only after a first correction.
         for _ in range(2):
@@ -98,18 +99,16 @@ def _feet(joints: np.ndarray) -> np.ndarray:
 
 def _vertical_shift(joints: np.ndarray, world: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
     """(T,) metres: what brings standing feet to the floor, changing slowly, held between contacts."""
-    heights = contact_heights(_feet(joints))
-    # The toe tells more than the ankle, which rises as soon as the foot rolls.
-    standing = contacts & (heights < 0.08)
-    toes, ankles = standing[:, [1, 3]], standing[:, [0, 2]]
-    use_toes = toes.any(axis=1)
-    floats = toe_float(joints, world)
-    total = np.where(use_toes, (floats * toes).sum(1), (heights[:, [0, 2]] * ankles).sum(1))
-    count = np.where(use_toes, toes.sum(1), ankles.sum(1))
-    known = np.flatnonzero(count)
+    floats = foot_float(joints, world)
+    standing = contacts.reshape(-1, 2, 2).any(axis=2) & (floats < 0.08)
+    known = np.flatnonzero(standing.any(axis=1))
     if not known.size:
         return np.zeros(len(joints))
-    level = np.interp(np.arange(len(joints)), known, total[known] / count[known])
+    floats, standing = floats[known], standing[known]
+    lowest = np.where(standing, floats, np.inf).min(axis=1)
+    # Two feet in the floor: half way for both. Two above it: one of them may be on its way up.
+    depth = (np.minimum(floats, 0.0) * standing).sum(axis=1) / standing.sum(axis=1)
+    level = np.interp(np.arange(len(joints)), known, np.where(lowest < 0, depth, lowest))
     return -filters.gaussian(level, 0.3 * fps)
 
 

@@ -128,14 +128,15 @@ def sole_points(joints: np.ndarray, world: np.ndarray) -> np.ndarray:
     return np.stack([joints[:, j] + world[:, j] @ np.asarray(point) for j, point in SOLE_POINTS], axis=1)
 
 
-def toe_float(joints: np.ndarray, world: np.ndarray) -> np.ndarray:
-    """How far the left and right toe (T, 2) are off the floor, metres; negative below it.
+def foot_float(joints: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """How far the left and right foot (T, 2) are off the floor, metres; negative below it.
 
-    Counted from the ball of the foot, but a foot on its toe tips, where the ball is high, does not float.
+    The lowest of heel and ball counts. A foot on its toe tips, where both are high, does not float, and a
+    toe tip below the floor does not count, since toes bend.
     """
-    sole = sole_points(joints, world)[..., 1]
-    ball, tip = sole[:, [1, 4]], sole[:, [2, 5]]
-    return np.where(ball < 0, ball, np.maximum(np.minimum(ball, tip), 0.0))
+    heel, ball, tip = np.moveaxis(sole_points(joints, world)[..., 1].reshape(-1, 2, 3), -1, 0)
+    low = np.minimum(heel, ball)
+    return np.where(low < 0, low, np.maximum(np.minimum(low, tip), 0.0))
 
 
 def contact_report(clip: Clip, contacts: np.ndarray | None = None, *, floor: float = 0.0) -> dict[str, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import filters, rotations
-from .contacts import SOLE_POINTS, intervals, toe_float
+from .contacts import SOLE_POINTS, intervals, sole_points
 from .ik import SOFT, solve_two_bone
 from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
 
@@ -91,7 +91,10 @@ def _foot_targets(
     if lock:
         # Where each would be if it stood on the floor; unknown for a foot that lies.
         down = world[:, leg[2], 1, 1] > 0.6
-        toe_floor = np.where(down, toe[:, 1] - toe_float(joints, world)[:, columns[1] // 2], np.nan)
+        ball, tip = sole_points(joints, world)[:, soles[1:], 1].T
+        # On the ball, or on the toe tips if those touch.
+        off_floor = np.where(ball < 0, ball, np.maximum(np.minimum(ball, tip), 0.0))
+        toe_floor = np.where(down, toe[:, 1] - off_floor, np.nan)
         move_toe = _corrections(toe, held[:, columns[1]], toe_floor if floor else None, fps, slack=0.02)
         rest = CONTACT_REST_HEIGHTS[columns[0]]
         # An ankle rolls a little above its rest.

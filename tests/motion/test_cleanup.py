@@ -8,7 +8,8 @@ import pytest
 from understudy.backend.motion import footlock, rotations
 from understudy.backend.motion.cleanup import clean_up
 from understudy.backend.motion.clip import Clip, mirror, move, resample, rotate_world
-from understudy.backend.motion.contacts import contact_report, intervals
+from understudy.backend.motion.contacts import contact_report, foot_float, intervals, sole_points
+from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX, REST_FLOOR
 
 from .synthetic import random_clip, spoil, walk
@@ -225,9 +226,6 @@ def test_a_jump_keeps_its_height() -> None:
 
 def test_the_toes_bend_instead_of_going_through_the_floor() -> None:
     """At toe-off the foot points down while the ball stands."""
-    from understudy.backend.motion.contacts import sole_points
-    from understudy.backend.motion.kinematics import forward_kinematics
-
     poses = np.zeros((40, 55, 3))
     poses[:, INDEX["left_ankle"], 0] = np.linspace(0, 0.9, 40)
     poses[:, INDEX["left_knee"], 0] = np.linspace(0, 0.5, 40)
@@ -289,3 +287,17 @@ def test_two_contacts_close_together_are_joined_smoothly() -> None:
     offsets[5:15, 0], offsets[20:30, 0] = 0.03, -0.03
     footlock._fade(offsets, [(5, 15), (20, 30)], 30.0)
     assert (np.diff(offsets[14:21, 0]) < 0).all()
+
+
+def test_a_dancer_on_the_toe_tips_is_not_pulled_down() -> None:
+    poses = np.zeros((60, 55, 3))
+    poses[:, [INDEX["left_ankle"], INDEX["right_ankle"]], 0] = 1.0
+    trans = np.zeros((60, 3))
+    soles = sole_points(*forward_kinematics(poses[:, :22], trans))[..., 1]
+    assert soles[0, 1] - soles[0, 2] > 0.03  # the ball stands well above the tip
+    trans[:, 1] = -soles.min()
+    assert np.abs(foot_float(*forward_kinematics(poses[:, :22], trans))).max() < 1e-9
+    clip = Clip(poses=poses, trans=trans, fps=30.0, contacts=np.tile([0.0, 1.0, 0.0, 1.0], (60, 1)))
+    cleaned = clean_up(clip)
+    np.testing.assert_allclose(cleaned.trans[:, 1], trans[:, 1], atol=0.005)
+    np.testing.assert_allclose(cleaned.joints()[:, :22], clip.joints()[:, :22], atol=0.01)
