@@ -177,7 +177,8 @@ def _flat(
     height: float,
     colour: tuple[float, float, float],
 ) -> None:
-    points, faces = [], []
+    points: list[tuple[float, float, float]] = []
+    faces: list[tuple[int, ...]] = []
     for x0, y0, x1, y1 in rectangles:
         faces.append(tuple(range(len(points), len(points) + 4)))
         points += [(x0, y0, height), (x1, y0, height), (x1, y1, height), (x0, y1, height)]

@@ -121,6 +121,11 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
             child.wait(timeout=10)
     if code == 0:
         return
+    if code in (-6, 134):  # Workbench and EEVEE abort the process where EGL is missing or broken
+        raise JobFailed(
+            "Blender stopped hard: its graphics did not start.",
+            hint="Install the system library EGL (apt install libegl1), or use --engine cycles.",
+        )
     words = last[-1] if last else f"exit code {code}"
     if code == 2:
         raise BadInput(words)
