@@ -69,10 +69,10 @@ def _weights(folder: Path, target: Path) -> None:
     source = folder / "model.safetensors"
     if not source.exists():
         raise BadInput(f"{folder} holds no trained weights; run its stage first.", field="config")
-    # Statistics, schedule and codebooks stay in full precision: they are small, and sums of many.
-    whole = ("mean", "std", "alphas")
+    # Statistics, schedule and codebooks stay in full precision: they are small, and every frame reads them.
+    whole = ("mean", "std", "alphas", "codebooks")
     state = {
-        key: value.half() if value.is_floating_point() and key not in whole and not key.startswith("quantizer.") else value
+        key: value.half() if value.is_floating_point() and key not in whole else value
         for key, value in load_file(source).items()
     }
     save_file(state, target)

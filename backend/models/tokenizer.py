@@ -1,8 +1,8 @@
 """The motion tokenizer: a residual VQ-VAE for one body part.
 
 Architecture after SynTalker's and MoMask's RVQ-VAE (convolutions with dilated residual blocks, 4x
-down in time); the quantiser is vector-quantize-pytorch's ResidualVQ (EMA codebooks, dead codes
-reset, quantizer dropout).
+down in time). The codebooks are learned by vector-quantize-pytorch in ``training``; to use them
+takes a nearest-neighbour search.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
-from vector_quantize_pytorch import ResidualVQ
 
 
 class TokenizerConfig(BaseModel):
@@ -29,9 +28,6 @@ class TokenizerConfig(BaseModel):
     depth: int = 2
     dilation_growth: int = 3
     dropout: float = 0.1
-    quantize_dropout: bool = True
-    decay: float = 0.99
-    reset_below: float = 1.0
 
     @property
     def stride(self) -> int:
@@ -42,7 +38,6 @@ class TokenizerConfig(BaseModel):
 class Quantized(NamedTuple):
     latents: Tensor  # (B, L, D)
     codes: Tensor  # (B, L, Q)
-    loss: Tensor  # scalar commitment loss
 
 
 class _Residual(nn.Module):
@@ -76,6 +71,8 @@ class PartTokenizer(nn.Module):
 
     mean: Tensor
     std: Tensor
+    codebooks: Tensor
+    """(quantizers, codes, latent): each level codes what the levels before it left over."""
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
@@ -102,18 +99,7 @@ class PartTokenizer(nn.Module):
             nn.Conv1d(width, config.features, 1),
         ]
         self.decoder = nn.Sequential(*decoder)
-        self.quantizer = ResidualVQ(
-            dim=config.latent,
-            num_quantizers=config.quantizers,
-            codebook_size=config.codes,
-            decay=config.decay,
-            threshold_ema_dead_code=config.reset_below,
-            quantize_dropout=config.quantize_dropout,
-            quantize_dropout_cutoff_index=1,
-            kmeans_init=True,
-            kmeans_iters=10,
-            rotation_trick=False,
-        )
+        self.register_buffer("codebooks", torch.zeros(config.quantizers, config.codes, config.latent))
 
     def normalize(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.std
@@ -126,16 +112,17 @@ class PartTokenizer(nn.Module):
         return self.encoder(self.normalize(features).transpose(1, 2)).transpose(1, 2)
 
     def quantize(self, latents: Tensor) -> Quantized:
-        quantized, codes, losses = self.quantizer(latents)
-        return Quantized(quantized, codes, losses.sum())
+        """Latents (B, L, D) -> the nearest code of each level, and their sum."""
+        rest, codes = latents, []
+        for codebook in self.codebooks:
+            nearest = torch.cdist(rest, codebook.expand(len(rest), -1, -1)).argmin(-1)
+            codes.append(nearest)
+            rest = rest - codebook[nearest]
+        return Quantized(latents - rest, torch.stack(codes, dim=-1))
 
     def embed(self, codes: Tensor) -> Tensor:
-        """First-level codes (B, L) -> their codebook vectors (B, L, D)."""
-        return self.first_codebook()[codes]
-
-    def first_codebook(self) -> Tensor:
-        """(codes, D): the coarse level, which the language model plans in."""
-        return self.quantizer.codebooks[0]
+        """First-level codes (B, L), which the language model plans in -> codebook vectors (B, L, D)."""
+        return self.codebooks[0][codes]
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, L, D) -> features (B, L * stride, F)."""

@@ -47,8 +47,10 @@ def tiny_stages(folder: Path) -> Path:
         tokenizer = PartTokenizer(sizes)
         tokenizer.mean.copy_(torch.from_numpy(features[part].mean(0)))
         tokenizer.std.fill_(0.05)
-        tokenizer.train()
-        tokenizer.quantize(tokenizer.encode(torch.from_numpy(features[part])[None]))  # fills the codebooks
+        with torch.no_grad():
+            latents_of_clip = tokenizer.encode(torch.from_numpy(features[part])[None])[0]
+            tokenizer.codebooks[0].copy_(latents_of_clip[: sizes.codes])
+            tokenizer.codebooks[1].normal_(std=float(latents_of_clip.std()) * 0.1)
         save(f"tokenizer_{part}", tokenizer, sizes.model_dump())
         latents[part] = sizes.latent
     language = LanguageConfig(

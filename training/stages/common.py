@@ -109,12 +109,14 @@ def train(
     *,
     name: str,
     description: dict[str, Any],
+    shipped: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda state: state,
 ) -> dict[str, float]:
     """Run the loop to ``config.steps``; resume from ``out/checkpoint.pt`` where there is one.
 
     Args:
         loss: draws a batch with the generator, runs ``model`` on it, returns loss and numbers to log.
         evaluate: validation numbers of the averaged weights.
+        shipped: turns the trained state into the one that ``model.safetensors`` holds.
         description: written as ``config.json`` beside ``model.safetensors``.
     """
     from safetensors.torch import save_file
@@ -150,7 +152,7 @@ def train(
         )
         temporary.replace(checkpoint)
         weights = out / "model.tmp.safetensors"
-        save_file({k: v.contiguous().cpu() for k, v in ema.state.items()}, weights)
+        save_file({k: v.contiguous().cpu() for k, v in shipped(ema.state).items()}, weights)
         weights.replace(out / "model.safetensors")
         (out / "config.json").write_text(json.dumps(description, indent=1))
 

@@ -52,7 +52,7 @@ def run(config: DiffusionStage) -> dict[str, float]:
     mean, std = latents.statistics()
     model.mean.copy_(torch.from_numpy(mean))
     model.std.copy_(torch.from_numpy(std))
-    codebooks = {part: t.first_codebook().detach().numpy() for part, t in tokenizers.items()}
+    codebooks = {part: t.codebooks[0].numpy() for part, t in tokenizers.items()}
     model.alphas.copy_(torch.from_numpy(training_alphas(model_config.train_steps)))
     stride, size = latents.stride, model_config.window
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from vector_quantize_pytorch import ResidualVQ
 
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
@@ -30,8 +31,43 @@ class TokenizerStage(StageConfig):
     """Weight of the joint positions that the decoded rotations lead to (metres)."""
     loss_root: float = 1.0
     """Weight of the path that the decoded velocities lead to (metres)."""
+    codebook_decay: float = 0.99
+    reset_below: float = 1.0
+    """A code used less often than this (moving count per batch) is replaced by a current latent."""
+    quantize_dropout: bool = True
     bypass: float = 0.25
     """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
+
+
+class Learner(nn.Module):
+    """A tokenizer with the quantiser that learns its codebooks (EMA, dead codes reset, dropout)."""
+
+    def __init__(self, model: PartTokenizer, stage: TokenizerStage) -> None:
+        super().__init__()
+        self.model = model
+        sizes = model.config
+        self.quantizer = ResidualVQ(
+            dim=sizes.latent,
+            num_quantizers=sizes.quantizers,
+            codebook_size=sizes.codes,
+            decay=stage.codebook_decay,
+            threshold_ema_dead_code=stage.reset_below,
+            quantize_dropout=stage.quantize_dropout,
+            quantize_dropout_cutoff_index=1,
+            kmeans_init=True,
+            kmeans_iters=10,
+            rotation_trick=False,
+        )
+
+    def quantize(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantised latents with straight-through gradients, and the commitment loss."""
+        quantized, _, losses = self.quantizer(latents)
+        return quantized, losses.sum()
+
+    def finished(self) -> PartTokenizer:
+        """The tokenizer with the codebooks as they are now."""
+        self.model.codebooks.copy_(torch.stack([book.detach() for book in self.quantizer.codebooks]))
+        return self.model
 
 
 def _joint_error(part: str, decoded: Tensor, target: Tensor) -> Tensor:
@@ -58,6 +94,7 @@ def run(config: TokenizerStage) -> dict[str, float]:
     mean, std = statistics(training, part)
     model.mean.copy_(torch.from_numpy(mean))
     model.std.copy_(torch.from_numpy(std))
+    learner = Learner(model, config).to(device)
     lengths = np.array([len(m) for m in training], float)
 
     def draw(rng: np.random.Generator) -> Tensor:
@@ -71,14 +108,14 @@ def run(config: TokenizerStage) -> dict[str, float]:
     def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         target = draw(rng)
         latents = model.encode(target)
-        quantized = model.quantize(latents)
+        quantized, commitment = learner.quantize(latents)
         skip = torch.rand(len(target), 1, 1, device=device) < config.bypass
-        decoded = model.decode(torch.where(skip, latents, quantized.latents)).float()
+        decoded = model.decode(torch.where(skip, latents, quantized)).float()
         ours, theirs = model.normalize(decoded), model.normalize(target)
         features = F.smooth_l1_loss(ours, theirs)
         velocity = F.smooth_l1_loss(ours.diff(dim=1), theirs.diff(dim=1))
         joints = _joint_error(part, decoded, target).mean()
-        total = features + config.loss_velocity * velocity + config.loss_commit * quantized.loss
+        total = features + config.loss_velocity * velocity + config.loss_commit * commitment
         total = total + config.loss_joints * joints
         if part == "lower_trans":
             path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1).mean()
@@ -86,11 +123,22 @@ def run(config: TokenizerStage) -> dict[str, float]:
         return total, {"features": features.item(), "joints_mm": joints.item() * 1000}
 
     def evaluate(_: nn.Module) -> dict[str, float]:
-        return reconstruction(model, validation_corpus, part)
+        return reconstruction(learner.finished(), validation_corpus, part)
+
+    def exported(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        books = [state[f"quantizer.layers.{i}._codebook.embed"][0] for i in range(model_config.quantizers)]
+        kept = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
+        return {**kept, "codebooks": torch.stack(books)}
 
     validation_corpus = Corpus(validation, [])
     return train(
-        config, model, loss, evaluate, name=f"tokenizer {part}", description=model_config.model_dump()
+        config,
+        learner,
+        loss,
+        evaluate,
+        name=f"tokenizer {part}",
+        description=model_config.model_dump(),
+        shipped=exported,
     )
 
 
