@@ -44,6 +44,8 @@ def frame_motion(
     pitch: float = np.radians(13.0),
     margin: float = 0.07,
     follow: bool | None = None,
+    smoothing: float = 0.45,
+    angle: float | None = None,
 ) -> Framing:
     """Choose the camera for a clip.
 
@@ -54,18 +56,21 @@ def frame_motion(
         pitch: how far the camera looks down, radians.
         margin: share of the image kept free on each side.
         follow: follow the figure or not; by default it depends on :data:`TRAVEL_LIMIT`.
+        smoothing: how lazily the camera follows, seconds.
+        angle: of the camera from the figure's front towards its left, radians; by default the further the
+            figure travels, the more from its side.
     """
     points = _flesh_points(clip)
     root = points[:, INDEX["pelvis"]]
     low, high = root[:, :2].min(0), root[:, :2].max(0)
     travels = bool(np.linalg.norm(high - low) > TRAVEL_LIMIT) if follow is None else follow
     if travels:
-        path = _smooth(root[:, :2], 0.45 * clip.fps)
+        path = _smooth(root[:, :2], smoothing * clip.fps)
     else:
         path = np.broadcast_to(0.5 * (low + high), root[:, :2].shape)
     follow_path = np.concatenate([path, np.zeros((len(path), 1))], axis=1)
 
-    azimuth = _azimuth(clip, root)
+    azimuth = _azimuth(clip, root, angle)
     forward = np.array([-np.cos(pitch) * np.cos(azimuth), -np.cos(pitch) * np.sin(azimuth), -np.sin(pitch)])
     right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
     up = np.cross(right, forward)
@@ -96,7 +101,7 @@ def _flesh_points(clip: Clip) -> Array:
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
-def _azimuth(clip: Clip, root: Array) -> float:
+def _azimuth(clip: Clip, root: Array, angle: float | None) -> float:
     """Direction from the motion to the camera on the floor, radians: three-quarter front.
 
     A figure that faces the camera shows most; one that travels would run at it, so the further it
@@ -106,12 +111,10 @@ def _azimuth(clip: Clip, root: Array) -> float:
     front = np.arctan2(-facing[2], facing[0])
     if np.hypot(facing[0], facing[2]) < 0.2:
         front = -np.pi / 2
-    way = root[-1, :2] - root[0, :2]
-    travel = float(np.linalg.norm(way))
-    if travel < 0.8:
-        return front + np.radians(28)
-    share = min((travel - 0.8) / 2.0, 1.0)
-    return front + np.radians(28 + 27 * share)
+    if angle is None:
+        travel = float(np.linalg.norm(root[-1, :2] - root[0, :2]))
+        angle = np.radians(28 + 27 * np.clip((travel - 0.8) / 2.0, 0, 1))
+    return float(front + angle)
 
 
 def _smooth(path: Array, sigma: float) -> Array:

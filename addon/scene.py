@@ -44,6 +44,8 @@ def build_stage(
     *,
     resolution: tuple[int, int] = (960, 540),
     follow: bool | None = None,
+    smoothing: float = 0.45,
+    angle: float | None = None,
 ) -> Stage:
     """Set up the context's scene to show a clip: frame rate, range, body, floor, lights, camera.
 
@@ -52,6 +54,8 @@ def build_stage(
         clip: the motion, at any frame rate; above 60 a second it is shown at 30.
         resolution: of the picture, pixels.
         follow: let the camera follow, or not; by default it follows far travel.
+        smoothing: how lazily it follows, seconds.
+        angle: of the camera from the figure's front, radians; by default :mod:`.framing` chooses.
     """
     scene = context.scene
     clip = resample(clip, 30.0) if clip.fps > _MAX_RATE else clip
@@ -65,9 +69,14 @@ def build_stage(
     key_clip(body, clip, name=prompt, start_frame=FIRST_FRAME, scene_fps=clip.fps)
 
     framing = frame_motion(
-        clip, resolution[0] / resolution[1], half_width=_half_width(resolution), follow=follow
+        clip,
+        resolution[0] / resolution[1],
+        half_width=_half_width(resolution),
+        follow=follow,
+        smoothing=smoothing,
+        angle=angle,
     )
-    rig = _rig(scene, framing)
+    rig = _rig(scene, framing, every=max(int(smoothing * clip.fps / 1.7), 1))
     camera = _camera(scene, framing, rig)
     _lights(scene, framing, rig)
     _floor(scene, framing)
@@ -104,14 +113,14 @@ def _link(
     return thing
 
 
-def _rig(scene: bpy.types.Scene, framing: Framing) -> bpy.types.Object:
+def _rig(scene: bpy.types.Scene, framing: Framing, every: int) -> bpy.types.Object:
     """The empty that carries camera and lights; it moves where the motion travels."""
     rig = _link(scene, "Stage", None, None)
     rig.empty_display_size = 0.2
     rig.location = framing.follow[0]
     if framing.travels:
         count = len(framing.follow)
-        for i in sorted({*range(0, count, 8), count - 1}):
+        for i in sorted({*range(0, count, every), count - 1}):
             rig.location = framing.follow[i]
             rig.keyframe_insert("location", frame=FIRST_FRAME + i)
     return rig

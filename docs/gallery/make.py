@@ -23,6 +23,8 @@ PROMPTS = (
     "a person dribbles a basketball",
     "a person does a cartwheel",
 )
+HERO = "a person dances"
+"""Whose figures stand together in ``hero.png``, the picture of the README."""
 
 
 def main() -> int:
@@ -44,7 +46,19 @@ def main() -> int:
             generate = ["understudy.backend", "generate", prompt, *options, "--out", clip]
             sheet = ["understudy.addon.contact_sheet", clip, "--out", str(picture), "--caption", prompt]
             sheet += ["--engine", args.engine, "--threads", str(args.threads)]
-            for command in (generate, sheet):
+            commands = [generate, sheet]
+            if prompt == HERO:
+                hero = [
+                    "understudy.addon.contact_sheet",
+                    clip,
+                    "--out",
+                    str(FOLDER / "hero.png"),
+                    "--together",
+                ]
+                commands.append(
+                    [*hero, "--engine", "cycles", "--samples", "32", "--threads", str(args.threads)]
+                )
+            for command in commands:
                 done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
                 if done.returncode:
                     print(done.stderr.strip() or f"{command[0]} failed", file=sys.stderr)
