@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _terminated)
     try:
         args = build_parser().parse_args(arguments)
-        return int(args.run(args) or 0)
+        code = int(args.run(args) or 0)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that left is no error, not at the interpreter's end
+        return code
     except UnderstudyError as error:
         return _report(error, arguments)
     except KeyboardInterrupt:
