@@ -54,6 +54,9 @@ def run_packager(*arguments: str | Path) -> None:
 
 def stage(folder: Path) -> None:
     """Fill ``folder`` with exactly what the zip shall hold."""
+    for name in (*WANTED_FILES, *WANTED_FOLDERS):
+        if not (ROOT / name).exists():
+            sys.exit(f"build_extension: {name} is missing in {ROOT}")
     for name in WANTED_FILES:
         shutil.copy(ROOT / name, folder / name)
     for name in WANTED_FOLDERS:
