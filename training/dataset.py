@@ -66,10 +66,15 @@ class Corpus:
 def _features(path: Path, cache: Path, *, mirrored: bool) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
     """Features of one file, kept in ``cache`` under the file's size and time, so a new store is seen."""
     stat = path.stat()
-    kept = cache / f"{path.parent.name}--{path.stem}{'--m' if mirrored else ''}--{stat.st_size}-{stat.st_mtime_ns}.npz"
+    kept = (
+        cache
+        / f"{path.parent.name}--{path.stem}{'--m' if mirrored else ''}--{stat.st_size}-{stat.st_mtime_ns}.npz"
+    )
     if kept.exists():
         with np.load(kept) as data:
-            known = {part: bool(data[f"known_{part}"]) for part in data.files if not part.startswith("known_")}
+            known = {
+                part: bool(data[f"known_{part}"]) for part in data.files if not part.startswith("known_")
+            }
             return {part: data[part] for part in known}, known
     clip = resample(read_clip(path), FPS)
     clip = place_at_origin(mirror(clip) if mirrored else clip)

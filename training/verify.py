@@ -71,7 +71,9 @@ def standing_feet(clip: Clip) -> Feet:
     joints = clip.joints()
     if len(clip) < 2:
         return Feet(0, 1.0, 0.0, 0.0, 0.0)
-    velocity = np.gradient(joints[:, [INDEX[n] for n in ("left_ankle", "left_foot", "right_ankle", "right_foot")]], axis=0)
+    velocity = np.gradient(
+        joints[:, [INDEX[n] for n in ("left_ankle", "left_foot", "right_ankle", "right_foot")]], axis=0
+    )
     speed = np.linalg.norm(velocity, axis=-1) * clip.fps
     heights = foot_heights(clip)
     still = (np.maximum(speed[:, [0, 2]], speed[:, [1, 3]]) < STANDING_SPEED) & (heights < STANDING_REACH)

@@ -27,7 +27,11 @@ def test_a_clip_has_the_length_asked_for_and_says_where_it_comes_from(pipeline: 
     (clip,) = generate(pipeline, seconds=1.7)
     assert len(clip) == 51 and clip.fps == 30.0
     assert clip.meta["prompt"] == "a person walks" and clip.meta["seed"] == 1
-    assert clip.meta["pack"] == "tiny" and clip.meta["licence"] == "CC0-1.0" and clip.meta["pack_version"] == "1.2.3"
+    assert (
+        clip.meta["pack"] == "tiny"
+        and clip.meta["licence"] == "CC0-1.0"
+        and clip.meta["pack_version"] == "1.2.3"
+    )
     assert clip.known == {"lower_trans": True, "upper": True, "hands": True, "face": False}
 
 

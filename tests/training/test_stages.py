@@ -109,7 +109,9 @@ def test_a_still_body_and_a_single_jump_have_no_cycle() -> None:
 
 def test_a_resumed_tokenizer_equals_an_unbroken_one(store: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    whole = load_config(tokenizer.TokenizerStage, config_file(tmp_path, tokenizer_yaml(store, tmp_path / "a")), [])
+    whole = load_config(
+        tokenizer.TokenizerStage, config_file(tmp_path, tokenizer_yaml(store, tmp_path / "a")), []
+    )
     numbers = tokenizer.run(whole)
     assert numbers["joints_mm"] > 0
     # Stop after two of four steps, as a kill between checkpoints would, then go on.
@@ -203,4 +205,7 @@ def test_mirrored_captions_swap_each_side_once() -> None:
     text = "Left arm up, turns counterclockwise, then steps right and clockwise"
     assert mirror_caption(text) == "Right arm up, turns clockwise, then steps left and counterclockwise"
     assert mirror_caption(mirror_caption(text)) == text
-    assert mirror_caption("a bright, rightful upright man left-handed") == "a bright, rightful upright man right-handed"
+    assert (
+        mirror_caption("a bright, rightful upright man left-handed")
+        == "a bright, rightful upright man right-handed"
+    )

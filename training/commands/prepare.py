@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", choices=["open", *SETS], help=f"a data set; open = {', '.join(OPEN)}")
     parser.add_argument("--root", type=Path, required=True, help="folder of the raw data sets")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; made when missing")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
 
 
@@ -29,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         arguments.store.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"The store {arguments.store} cannot be made ({error.strerror}).", field="store") from None
+        raise BadInput(
+            f"The store {arguments.store} cannot be made ({error.strerror}).", field="store"
+        ) from None
     jobs = jobs_of(arguments.dataset, arguments.root, arguments.store)
     show = sys.stderr.isatty() and not arguments.json
 
@@ -52,5 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             if len(skipped) > 8:
                 print(f"  and {len(skipped) - 8} more, all named in {arguments.store / 'report.json'}")
     if jobs and all(numbers["made"] + numbers["kept"] == 0 for numbers in report.values()):
-        raise JobFailed("Not one clip could be read.", hint=f"The reasons are in {arguments.store / 'report.json'}.")
+        raise JobFailed(
+            "Not one clip could be read.", hint=f"The reasons are in {arguments.store / 'report.json'}."
+        )
     return 0

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, required=True, help="the store")
     parser.add_argument("--out", type=Path, required=True, help="folder for the PNG sheets")
     parser.add_argument("--root", type=Path, help="raw data: draw the source beside each clip and measure")
-    parser.add_argument("--clips", nargs="*", default=[], metavar="SET/NAME", help="clips to draw (default: evenly chosen)")
+    parser.add_argument(
+        "--clips", nargs="*", default=[], metavar="SET/NAME", help="clips to draw (default: evenly chosen)"
+    )
     parser.add_argument("--count", type=int, default=20, help="how many to choose (default 20)")
 
 
@@ -37,10 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
     names = [path.removeprefix("clips/").removesuffix(".npz") for path in paths]
     unknown = [name for name in arguments.clips if name not in names]
     if unknown:
-        raise BadInput(f"The store has no clip {unknown[0]!r}.", hint="Name clips as SET/NAME, e.g. cmu/01_01.", field="clips")
+        raise BadInput(
+            f"The store has no clip {unknown[0]!r}.",
+            hint="Name clips as SET/NAME, e.g. cmu/01_01.",
+            field="clips",
+        )
     if arguments.count < 1:
         raise BadInput("--count must be at least 1.", field="count")
-    chosen = arguments.clips or [names[i] for i in np.unique(np.linspace(0, len(names) - 1, arguments.count).astype(int))]
+    chosen = arguments.clips or [
+        names[i] for i in np.unique(np.linspace(0, len(names) - 1, arguments.count).astype(int))
+    ]
     jobs: dict[str, Job] = {}
     if arguments.root:
         jobs = {f"{job.set}/{job.name}": job for job in jobs_of("open", arguments.root, arguments.store)}
@@ -65,7 +73,12 @@ def _rows(store: Path, name: str, job: Job | None, checks: dict[str, Any]) -> li
     if job is not None:
         motion, rig = source_of(job)
         world_roots = [n for n in motion.names if n in ("root", "Armature")] if job.set == "cc0" else []
-        rows.append((f"{name}  source", preview.draw_row(*preview.bones_of_source(motion, world_roots), frames=frames)))
+        rows.append(
+            (
+                f"{name}  source",
+                preview.draw_row(*preview.bones_of_source(motion, world_roots), frames=frames),
+            )
+        )
         angles = bone_angles(clip, motion, rig)
         worst = max(angles, key=lambda joint: np.percentile(angles[joint], 99)) if angles else ""
         feet = standing_feet(clip)

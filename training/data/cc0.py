@@ -38,7 +38,9 @@ def jobs(raw: Raw) -> list[Job]:
             dataset="cc0", motion_name=name, trial=name, kind="whole", text=[row["caption_1"], row["caption_2"]],
             caption_source="cc0", source=ATTRIBUTION, licence=LICENCE,
         )  # fmt: skip
-        in_place = row["root_motion"] == "no" and re.search(r"\b(forward|ahead)\b", row["caption_1"] + " " + row["caption_2"])
+        in_place = row["root_motion"] == "no" and re.search(
+            r"\b(forward|ahead)\b", row["caption_1"] + " " + row["caption_2"]
+        )
         options = {"animation": row["name"], "travels": bool(in_place)}
         result.append(Job("cc0", name, convert, raw.path(f"cc0/{row['file']}"), options, [item]))
     return result

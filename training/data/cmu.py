@@ -47,7 +47,10 @@ def jobs(raw: Raw) -> list[Job]:
     """One job per trial of the manifest."""
     captions = Captions(raw)
     missing = missing_bones(raw)
-    folders = {kind: raw.folder(f"cmu/{kind}", f"cmu/{kind}.tar.xz").parent for kind in ("bvh_mb", "bvh_other", "amc")}
+    folders = {
+        kind: raw.folder(f"cmu/{kind}", f"cmu/{kind}.tar.xz").parent
+        for kind in ("bvh_mb", "bvh_other", "amc")
+    }
     result = []
     for row in raw.table("cmu/manifest.csv"):
         kind, relative, trial = row["kind"], row["path"], row["trial"]
@@ -56,7 +59,11 @@ def jobs(raw: Raw) -> list[Job]:
         daz = kind == "bvh_other" and not relative.startswith("bvh_other/131/")
         dropped = DAZ_BLEND if daz else 0
         items = captions.items(
-            "cmu", trial, row["cmu_description"], offset=dropped / fps, common={"source": ATTRIBUTION, "licence": LICENCE}
+            "cmu",
+            trial,
+            row["cmu_description"],
+            offset=dropped / fps,
+            common={"source": ATTRIBUTION, "licence": LICENCE},
         )
         arguments: dict[str, Any] = {"fps": fps, "skip": skip + dropped}
         if kind == "amc":
@@ -69,7 +76,12 @@ def jobs(raw: Raw) -> list[Job]:
 
 
 def read_bvh_motion(
-    path: Path, *, fps: float, skip: int, missing: list[tuple[list[str], list[float]]], target_fps: float = FPS
+    path: Path,
+    *,
+    fps: float,
+    skip: int,
+    missing: list[tuple[list[str], list[float]]],
+    target_fps: float = FPS,
 ) -> tuple[SourceMotion, Rig]:
     """A CMU BVH of any of the three skeletons, bones restored, joints named as in the ASF.
 
@@ -120,7 +132,9 @@ def convert_bvh(path: Path, *, fps: float, skip: int, missing: list[tuple[list[s
     return finish(*read_bvh_motion(path, fps=fps, skip=skip, missing=missing))
 
 
-def read_amc_motion(path: Path, *, fps: float, skip: int, skeleton: Path, target_fps: float = FPS) -> tuple[SourceMotion, Rig]:
+def read_amc_motion(
+    path: Path, *, fps: float, skip: int, skeleton: Path, target_fps: float = FPS
+) -> tuple[SourceMotion, Rig]:
     """An AMC trial on its subject's ASF."""
     bones = asf.read_asf(skeleton)
     values = asf.read_amc(path, bones)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ...backend.errors import BadInput
 
-
 TABLES = Path(__file__).parent / "tables"
 """Tables that the public downloads lack (which trials, true frame rates, captions), used where the root
 has none of its own; see ``tables/README.md``."""

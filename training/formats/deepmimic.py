@@ -50,9 +50,13 @@ def read_frames(path: Path | str) -> np.ndarray:
     try:
         frames = np.array(json.loads(Path(path).read_text(encoding="utf-8"))["Frames"], dtype=np.float64)
     except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{Path(path).name} is no DeepMimic motion: Frames is missing or damaged.", field="path") from None
+        raise BadInput(
+            f"{Path(path).name} is no DeepMimic motion: Frames is missing or damaged.", field="path"
+        ) from None
     if frames.ndim != 2 or frames.shape[1] != COLUMNS or len(frames) < 2:
-        raise BadInput(f"{Path(path).name} must hold frames of {COLUMNS} numbers, not {frames.shape}.", field="path")
+        raise BadInput(
+            f"{Path(path).name} must hold frames of {COLUMNS} numbers, not {frames.shape}.", field="path"
+        )
     return frames
 
 
@@ -82,5 +86,7 @@ def motion_of(frames: np.ndarray, *, fps: float, time_scale: float = 1.0) -> Sou
     rest = rest_positions(parents, offsets)
     tips = {"neck": rest[names.index("neck")] + _TURN @ np.array(_HEAD)}
     for side, sign in (("left", -1.0), ("right", 1.0)):
-        tips[f"{side}_ankle"] = rest[names.index(f"{side}_ankle")] + _TURN @ (np.array(_FOOT) * [1.0, 1.0, sign])
+        tips[f"{side}_ankle"] = rest[names.index(f"{side}_ankle")] + _TURN @ (
+            np.array(_FOOT) * [1.0, 1.0, sign]
+        )
     return SourceMotion(names, parents, rest, world, positions, fps, tips)
