@@ -8,7 +8,7 @@ where the constant ``A`` turns our rest bone onto the source's rest bone (a swin
 bone stays as it is, so knees and elbows keep their hinge axes). Hence limb directions are those of
 the source exactly, whatever its rest pose: T-pose, A-pose, arms down or legs apart. The trunk has no
 swing: an upright trunk is upright in both, and tilting it to make the spine's bones parallel would
-tilt the shoulders. Feet are aligned by their soles instead of their bones, see :func:`sole_pitch`.
+tilt the shoulders. Feet are aligned by their soles instead of their bones, see :func:`sole_tilt`.
 
 The root's path is scaled by the ratio of leg lengths, so steps stay in proportion and feet do not skate.
 """
@@ -57,6 +57,8 @@ class Foot:
     Attributes:
         ankle, ball: joints (or tips) that the foot bone joins.
         toes: the joint that turns the toes; empty when the source has none.
+        roll: radians about +Z that the foot has turned when the source stands as in a T-pose (CMU's legs
+            rest apart, and its feet with them).
         straight: the real foot pointed straight ahead in the rest pose, whatever its bone says.
     """
 
@@ -64,6 +66,7 @@ class Foot:
     ball: str
     toes: str = ""
     straight: bool = False
+    roll: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,9 @@ def retarget(motion: SourceMotion, rig: Rig) -> Clip:
             turned = _kept_direction(motion, drive, turned)
         world[:, j] = turned @ _alignment(motion, name, drive)
         driven[j] = True
-    pitches = {}
+    tilts = {}
     for side, foot in zip(("left", "right"), rig.feet, strict=True):
-        pitches[side] = _foot(motion, rig, side, foot, world, driven)
+        tilts[side] = _foot(motion, rig, side, foot, world, driven)
 
     local = np.broadcast_to(np.eye(3), world.shape).copy()
     relaxed = relaxed_hands() if not rig.known["hands"] else np.zeros((NUM_JOINTS, 3))
@@ -122,7 +125,7 @@ def retarget(motion: SourceMotion, rig: Rig) -> Clip:
         trans=trans,
         fps=motion.fps,
         known=dict(rig.known),
-        meta={"scale": round(float(scale), 4), "sole_pitch_deg": pitches},
+        meta={"scale": round(float(scale), 4), "sole_tilt_deg": tilts},
     )
 
 
@@ -153,30 +156,49 @@ def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
     child, start, end = drive.bone
     ours = REST_OFFSETS[INDEX[child]]
     theirs = motion.rest_point(end) - motion.rest_point(start) if drive.towards is None else np.array(drive.towards)
-    return rot.quaternion_to_matrix(rot.shortest_arc(ours, theirs))
+    return swing(ours, theirs)
 
 
-def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray) -> dict[str, float]:
-    """Drive our ankle and ball: headings from the bone, pitch from the sole."""
+def swing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Rotation (3, 3) that turns one bone direction onto another and keeps "forward" (+Z) forward.
+
+    Bones of the arms and legs lie across the body's forward axis in any rest pose, so it fixes their
+    twist: an arm lowered from a T-pose turns about +Z alone, which the shortest arc between two bones
+    that are not quite straight does not. Bones that point forward themselves take the shortest arc.
+    """
+    axes = []
+    for bone in (ours, theirs):
+        along = bone / np.linalg.norm(bone)
+        if abs(along[2]) > 0.8:
+            return rot.quaternion_to_matrix(rot.shortest_arc(ours, theirs))
+        forward = np.array([0.0, 0.0, 1.0]) - along[2] * along
+        forward /= np.linalg.norm(forward)
+        axes.append(np.stack([along, np.cross(forward, along), forward], axis=1))
+    return axes[1] @ axes[0].T
+
+
+def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray) -> dict[str, list[float]]:
+    """Drive our ankle and ball: headings from the bone, pitch and roll from the sole."""
+    upright = rot.axis_angle_to_matrix(np.array([0.0, 0.0, foot.roll]))
     ours = REST_OFFSETS[INDEX[f"{side}_foot"]]
-    theirs = motion.rest_point(foot.ball) - motion.rest_point(foot.ankle)
+    theirs = upright @ (motion.rest_point(foot.ball) - motion.rest_point(foot.ankle))
     if foot.straight:
         theirs = np.array([0.0, 0.0, 1.0])
     turn = rot.yaw_matrix(_heading(theirs) - _heading(ours))
-    forward = rot.yaw_matrix(_heading(theirs)) @ np.array([0.0, 0.0, 1.0])
-    side_axis = np.cross([0.0, 1.0, 0.0], forward)
     result = {}
     for ours_name, source in ((f"{side}_ankle", foot.ankle), (f"{side}_foot", foot.toes)):
         if not source:
             continue
-        typical = TYPICAL_PITCH[source == foot.ankle] if foot.toes else 0.0
-        pitch = 0.0 if rig.flat_rest else sole_pitch(motion, source, foot, forward, typical)
-        # A positive turn about the side axis lowers the toes; the stance pitch is taken back.
-        level = rot.axis_angle_to_matrix(side_axis * pitch)
+        standing = motion.rotations[:, motion.index(source)] @ upright.T
+        level, angles = np.eye(3), (0.0, 0.0)
+        if not rig.flat_rest:
+            angles = sole_tilt(motion, standing, foot, toes=source != foot.ankle)
+            normal = np.array([np.tan(angles[1]), 1.0, np.tan(angles[0])])
+            level = rot.quaternion_to_matrix(rot.shortest_arc(np.array([0.0, 1.0, 0.0]), normal))
         j = INDEX[ours_name]
-        world[:, j] = motion.rotations[:, motion.index(source)] @ level @ turn
+        world[:, j] = standing @ level @ turn
         driven[j] = True
-        result[ours_name.split("_")[1]] = round(float(np.degrees(pitch)), 2)
+        result[ours_name.split("_")[1]] = [round(float(np.degrees(angle)), 2) for angle in angles]
     return result
 
 
@@ -184,33 +206,45 @@ def _heading(vector: np.ndarray) -> np.ndarray:
     return np.arctan2(vector[0], vector[2])
 
 
-TYPICAL_PITCH = {True: np.radians(-4.5), False: np.radians(-4.0)}
-"""Elevation of a CMU foot (True) and of its toes in stance, when a motion never stands still."""
+TYPICAL_PITCH = {"foot": np.radians(-4.5), "toes": np.radians(-4.0), "figure": 0.0}
+"""Elevation in stance of a CMU foot, of its toes, and of a figure's foot without toes."""
+_REACH = {"foot": np.radians(5.5), "toes": np.radians(20.0), "figure": np.radians(9.0)}
+_ROLL_REACH = np.radians(20.0)
 _PRIOR_FRAMES = 10.0
 _HEEL_DOWN = 0.02
 
 
-def sole_pitch(motion: SourceMotion, joint: str, foot: Foot, forward: np.ndarray, typical: float) -> float:
-    """Elevation, radians, that the rest pose's horizontal sole has while the foot stands flat and still.
+def sole_tilt(motion: SourceMotion, standing: np.ndarray, foot: Foot, *, toes: bool) -> tuple[float, float]:
+    """Pitch and roll, radians, of the sole in its own frame while the foot stands flat and still.
 
     A marker-fitted rest pose does not stand flat: CMU's feet point down by 0 to 12 degrees more in
-    stance, constant for a subject. It is measured as the median over frames in which ankle and ball
-    hardly move and the heel is as low as it gets, shrunk towards the typical value when such frames are
-    few and kept near it (a dancer may stand still on tiptoe or with a leg in the air, a climber on a
-    rung; none of that is a flat foot).
+    stance and roll by a few, constant for a subject. Measured as the median over frames in which ankle
+    and ball hardly move and the heel is as low as it gets, shrunk towards the typical value when such
+    frames are few and kept near it (a dancer may stand still on tiptoe or with a leg in the air, a
+    climber on a rung; none of that is a flat foot).
+
+    Args:
+        motion: the source.
+        standing: (T, 3, 3) rotation of the foot (or toes) away from standing upright.
+        foot: which one.
+        toes: the rotations are those of the toes.
     """
+    kind = "toes" if toes else "foot" if foot.toes else "figure"
+    typical = TYPICAL_PITCH[kind]
     ankle, ball = motion.point(foot.ankle), motion.point(foot.ball)
     speed = np.maximum(_speed(ankle, motion.fps), _speed(ball, motion.fps))
-    direction = motion.rotations[:, motion.index(joint)] @ forward
-    elevation = np.arcsin(np.clip(direction[:, 1], -1, 1))
-    still = (speed < 0.6 * STILL) & (np.abs(elevation) < np.radians(35))
+    # The world's "up" in the foot's frame: (0, 1, 0) for a sole that stands flat.
+    up = standing[:, 1, :]
+    pitch, roll = np.arctan2(up[:, 2], up[:, 1]), np.arctan2(up[:, 0], up[:, 1])
+    still = (speed < 0.6 * STILL) & (np.abs(pitch) < np.radians(35)) & (np.abs(roll) < np.radians(35))
     if not still.any():
-        return typical
+        return typical, 0.0
     still &= ankle[:, 1] < np.percentile(ankle[still, 1], 10) + _HEEL_DOWN
     count = int(still.sum())
-    reach = np.radians(20.0 if joint != foot.ankle else 5.5 if foot.toes else 9.0)
-    median = np.clip(np.median(elevation[still]), typical - reach, typical + reach)
-    return float((count * median + _PRIOR_FRAMES * typical) / (count + _PRIOR_FRAMES))
+    pitch_of = np.clip(np.median(pitch[still]), typical - _REACH[kind], typical + _REACH[kind])
+    roll_of = np.clip(np.median(roll[still]), -_ROLL_REACH, _ROLL_REACH)
+    share = count / (count + _PRIOR_FRAMES)
+    return float(share * pitch_of + (1 - share) * typical), float(share * roll_of)
 
 
 def _speed(points: np.ndarray, fps: float) -> np.ndarray:

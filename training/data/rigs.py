@@ -29,6 +29,8 @@ def _one(name: str) -> tuple[tuple[str, float], ...]:
 # CMU's heads look straight ahead when they are turned by 16 degrees: the T-pose that was added to the
 # MotionBuilder files turns the three neck and head joints by -16, 21 and 11 degrees, the same in all
 # subjects, and walkers' heads agree with it (median pitch 16 degrees down before, level after).
+# In the same T-pose the thighs turn by 21 degrees to close the legs, and the feet go with them.
+_LEGS_APART = np.radians(21.0)
 _HEAD_TILT, _NECK_TILT = np.radians(-16.0), np.radians(5.5)
 
 ASF = Rig(
@@ -54,7 +56,7 @@ ASF = Rig(
     },
     hips=("lfemur", "rfemur"),
     legs=(("lfemur", "ltibia", "lfoot"), ("rfemur", "rtibia", "rfoot")),
-    feet=(Foot("lfoot", "ltoes", "ltoes"), Foot("rfoot", "rtoes", "rtoes")),
+    feet=(Foot("lfoot", "ltoes", "ltoes", roll=-_LEGS_APART), Foot("rfoot", "rtoes", "rtoes", roll=_LEGS_APART)),
 )  # fmt: skip
 
 # The other CMU skeletons carry the same bones under other names, so their joints are renamed to ASF's.

@@ -26,7 +26,7 @@ from ..repair import foot_heights
 from .item import Item
 
 FPS = 30.0
-VERSION = 4
+VERSION = 5
 """Raised whenever a converter gives other clips than before, so that old ones are made again."""
 
 
