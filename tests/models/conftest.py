@@ -38,7 +38,9 @@ def tiny_stages(folder: Path) -> Path:
 
     def save(name: str, module: torch.nn.Module, config: dict[str, object]) -> None:
         (folder / name).mkdir(parents=True)
-        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, folder / name / "model.safetensors")
+        save_file(
+            {k: v.contiguous() for k, v in module.state_dict().items()}, folder / name / "model.safetensors"
+        )
         (folder / name / "config.json").write_text(json.dumps(config))
 
     latents = {}
@@ -57,7 +59,9 @@ def tiny_stages(folder: Path) -> Path:
         parts={"lower_trans": 12, "upper": 12}, width=16, layers=2, heads=2, feed_forward=32, max_length=20
     )
     save("language", MotionLanguageModel(language), language.model_dump())
-    diffusion = DiffusionConfig(parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100)
+    diffusion = DiffusionConfig(
+        parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100
+    )
     denoiser = Denoiser(diffusion)
     denoiser.alphas.copy_(torch.from_numpy(training_alphas(100)))
     save("diffusion", denoiser, diffusion.model_dump())

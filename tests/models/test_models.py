@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -22,15 +24,23 @@ from understudy.training.stages.language import delayed_grid
 
 def language() -> MotionLanguageModel:
     torch.manual_seed(0)
-    config = LanguageConfig(parts={"lower_trans": 5, "upper": 7}, width=16, layers=2, heads=2, feed_forward=32, max_length=9)
+    config = LanguageConfig(
+        parts={"lower_trans": 5, "upper": 7}, width=16, layers=2, heads=2, feed_forward=32, max_length=9
+    )
     return MotionLanguageModel(config).eval()
 
 
 def test_vocabulary_ranges_do_not_overlap() -> None:
     config = language().config
     vocabulary = Vocabulary.build(config)
-    ranges = [range(vocabulary.tasks, len(TASKS)), range(vocabulary.lengths, vocabulary.lengths + config.max_length + 1)]
-    ranges += [range(vocabulary.starts[part], vocabulary.starts[part] + codes + 2) for part, codes in config.parts.items()]
+    ranges = [
+        range(vocabulary.tasks, len(TASKS)),
+        range(vocabulary.lengths, vocabulary.lengths + config.max_length + 1),
+    ]
+    ranges += [
+        range(vocabulary.starts[part], vocabulary.starts[part] + codes + 2)
+        for part, codes in config.parts.items()
+    ]
     everything = [i for r in ranges for i in r]
     assert sorted(everything) == list(range(vocabulary.size))
 
@@ -79,13 +89,17 @@ def test_each_level_codes_what_the_levels_before_left_over() -> None:
         assert quantized.codes.shape == (2, 8, 3) and int(quantized.codes.max()) < 12
         rebuilt = sum(model.codebooks[level][quantized.codes[..., level]] for level in range(3))
         assert torch.allclose(rebuilt, quantized.latents, atol=1e-5)
-        assert torch.allclose(model.embed(quantized.codes[..., 0])[0, 3], latents[0, 3], atol=1e-5), "its own code"
+        assert torch.allclose(model.embed(quantized.codes[..., 0])[0, 3], latents[0, 3], atol=1e-5), (
+            "its own code"
+        )
         assert model.decode(quantized.latents).shape == features.shape
 
 
 def denoiser() -> Denoiser:
     torch.manual_seed(0)
-    return Denoiser(DiffusionConfig(parts={"a": 4, "b": 2}, width=16, layers=2, heads=2, feed_forward=32)).eval()
+    return Denoiser(
+        DiffusionConfig(parts={"a": 4, "b": 2}, width=16, layers=2, heads=2, feed_forward=32)
+    ).eval()
 
 
 def call(model: Denoiser, **changes: torch.Tensor) -> torch.Tensor:
@@ -114,16 +128,23 @@ def test_dropped_conditions_have_no_influence() -> None:
     ), "a dropped prompt"
     empty = torch.zeros(2, 5, dtype=torch.bool)
     assert torch.equal(call(model, with_plan=empty), call(model, with_plan=empty, plan=torch.randn(2, 5, 6)))
-    assert torch.equal(call(model), call(model, known=torch.randn(2, 5, 6))), "known frames that are not given"
+    assert torch.equal(call(model), call(model, known=torch.randn(2, 5, 6))), (
+        "known frames that are not given"
+    )
 
 
 def test_given_conditions_have_influence() -> None:
     model = denoiser()
     base = call(model)
     for name in ("text", "plan"):
-        assert not torch.allclose(base, call(model, **{name: torch.randn(2, 5 if name == "plan" else 3, 6 if name == "plan" else 384)}))
+        assert not torch.allclose(
+            base,
+            call(model, **{name: torch.randn(2, 5 if name == "plan" else 3, 6 if name == "plan" else 384)}),
+        )
     mask = torch.tensor([[True, True, True, False, False]] * 2)
-    assert torch.allclose(call(model, mask=mask)[:, :3], call(model, mask=mask, plan=_changed_tail())[:, :3], atol=1e-5)
+    assert torch.allclose(
+        call(model, mask=mask)[:, :3], call(model, mask=mask, plan=_changed_tail())[:, :3], atol=1e-5
+    )
 
 
 def _changed_tail() -> torch.Tensor:
@@ -138,7 +159,7 @@ def _changed_tail() -> torch.Tensor:
 def test_the_sampler_ends_on_the_clean_prediction(steps: int) -> None:
     schedule = sampling_steps(training_alphas(1000), steps)
     assert len(schedule) == steps and schedule[0].timestep == 999 and schedule[-1].next_alpha == 1.0
-    assert all(a.timestep > b.timestep for a, b in zip(schedule, schedule[1:]))
+    assert all(a.timestep > b.timestep for a, b in pairwise(schedule))
     clean = np.full((1, 2, 3), 0.7)
     x = np.random.default_rng(0).normal(size=clean.shape)
     for step in schedule:
@@ -158,7 +179,7 @@ def test_nucleus_sampling_keeps_to_the_nucleus() -> None:
 def test_windows_cover_the_clip_and_overlap(length: int) -> None:
     spans = Refiner(None, np.ones(1), window=16, overlap=4, steps=1, guidance=1.0).windows(length)  # type: ignore[arg-type]
     assert spans[0][0] == 0 and spans[-1][1] == length
-    assert all(b[0] == a[1] - 4 and b[1] > a[1] for a, b in zip(spans, spans[1:]))
+    assert all(b[0] == a[1] - 4 and b[1] > a[1] for a, b in pairwise(spans))
     assert all(stop - start <= 16 for start, stop in spans)
 
 
