@@ -263,8 +263,23 @@ def watch() -> None:
 
 def _tick() -> float | None:
     backend.poll()
-    redraw()
+    refresh()
     return POLL_INTERVAL if backend.busy or backend.state == "starting" else None
+
+
+_shown: tuple[object, ...] = ()
+
+
+def refresh() -> None:
+    """Redraw if what the panel shows has changed; a window that redraws all the time loses clicks."""
+    global _shown
+    job = backend.job
+    now: tuple[object, ...] = (backend.state, backend.news, id(backend.error))
+    if job is not None:
+        now += (job.state, job.stage, round(100 * job.fraction), round(job.seconds_left or 0))
+    if now != _shown:
+        _shown = now
+        redraw()
 
 
 def redraw() -> None:

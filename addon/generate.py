@@ -175,7 +175,7 @@ class UNDERSTUDY_OT_generate(bpy.types.Operator):
             return {"PASS_THROUGH"}
         assert self._job is not None and self._order is not None
         backend.poll()
-        client.redraw()
+        client.refresh()
         if self._job.state == "running":
             return {"PASS_THROUGH"}
         Timer.remove(self._timer)

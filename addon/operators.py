@@ -178,7 +178,16 @@ CLASSES = (
 )
 
 
+def _add_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.operator("understudy.add_body", text="Understudy Body", icon="OUTLINER_OB_ARMATURE")
+
+
+def register() -> None:
+    bpy.types.VIEW3D_MT_armature_add.append(_add_entry)
+
+
 def unregister() -> None:
+    bpy.types.VIEW3D_MT_armature_add.remove(_add_entry)
     if bpy.app.timers.is_registered(_redraw_preferences):
         bpy.app.timers.unregister(_redraw_preferences)
     Check.finish(0.0)

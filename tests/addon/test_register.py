@@ -32,7 +32,11 @@ def traces() -> dict[str, object]:
         "scene": hasattr(bpy.types.Scene, "understudy"),
         "menus": [
             f
-            for menu in (bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export)
+            for menu in (
+                bpy.types.TOPBAR_MT_file_import,
+                bpy.types.TOPBAR_MT_file_export,
+                bpy.types.VIEW3D_MT_armature_add,
+            )
             for f in getattr(menu.draw, "_draw_funcs", [])
             if "understudy" in f.__module__
         ],
@@ -53,6 +57,7 @@ def _commands() -> list:
 
 def test_ten_rounds_leave_nothing(fake: Fake) -> None:
     assert traces()["scene"]
+    assert len(traces()["menus"]) == 3
     for _ in range(10):
         addon.unregister()
         left = traces()
