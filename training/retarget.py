@@ -15,6 +15,7 @@ The root's path is scaled by the ratio of leg lengths, so steps stay in proporti
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +23,12 @@ import numpy as np
 from ..backend.motion import rotations as rot
 from ..backend.motion.clip import Clip
 from ..backend.motion.skeleton import (
-    CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX, J0, NUM_JOINTS, PARENTS, PARTS, REST_OFFSETS,
+    INDEX,
+    J0,
+    NUM_JOINTS,
+    PARENTS,
+    PARTS,
+    REST_OFFSETS,
 )  # fmt: skip
 from .formats.source import SourceMotion
 
@@ -87,11 +93,13 @@ class Rig:
     legs: tuple[tuple[str, str, str], tuple[str, str, str]]
     feet: tuple[Foot, Foot]
     flat_rest: bool = False
-    known: dict[str, bool] = field(default_factory=lambda: {**dict.fromkeys(PARTS, True), "hands": False, "face": False})
+    known: dict[str, bool] = field(
+        default_factory=lambda: {**dict.fromkeys(PARTS, True), "hands": False, "face": False}
+    )
 
 
 def retarget(motion: SourceMotion, rig: Rig) -> Clip:
-    """A clip of the same motion; its floor is still the source's (see :func:`place_on_floor`)."""
+    """A clip of the same motion; its floor is still the source's (see :mod:`.floor`)."""
     world = np.broadcast_to(np.eye(3), (len(motion), NUM_JOINTS, 3, 3)).copy()
     driven = np.zeros(NUM_JOINTS, bool)
     for name, drive in rig.drives.items():
@@ -136,7 +144,9 @@ def _blend(motion: SourceMotion, sources: tuple[tuple[str, float], ...]) -> np.n
         return first
     second = motion.rotations[:, motion.index(sources[1][0])]
     weight = np.full((len(first), 1), sources[1][1] / (sources[0][1] + sources[1][1]))
-    return rot.quaternion_to_matrix(rot.slerp(rot.matrix_to_quaternion(first), rot.matrix_to_quaternion(second), weight))
+    return rot.quaternion_to_matrix(
+        rot.slerp(rot.matrix_to_quaternion(first), rot.matrix_to_quaternion(second), weight)
+    )
 
 
 def _kept_direction(motion: SourceMotion, drive: Drive, world: np.ndarray) -> np.ndarray:
@@ -155,7 +165,11 @@ def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
         return rot.axis_angle_to_matrix(np.array([drive.tilt, 0.0, 0.0]))
     child, start, end = drive.bone
     ours = REST_OFFSETS[INDEX[child]]
-    theirs = motion.rest_point(end) - motion.rest_point(start) if drive.towards is None else np.array(drive.towards)
+    theirs = (
+        motion.rest_point(end) - motion.rest_point(start)
+        if drive.towards is None
+        else np.array(drive.towards)
+    )
     return swing(ours, theirs)
 
 
@@ -177,7 +191,9 @@ def swing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return axes[1] @ axes[0].T
 
 
-def _foot(motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray) -> dict[str, list[float]]:
+def _foot(
+    motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray
+) -> dict[str, list[float]]:
     """Drive our ankle and ball: headings from the bone, pitch and roll from the sole."""
     upright = rot.axis_angle_to_matrix(np.array([0.0, 0.0, foot.roll]))
     ours = REST_OFFSETS[INDEX[f"{side}_foot"]]
@@ -232,11 +248,11 @@ def sole_tilt(motion: SourceMotion, standing: np.ndarray, foot: Foot, *, toes: b
     kind = "toes" if toes else "foot" if foot.toes else "figure"
     typical = TYPICAL_PITCH[kind]
     ankle, ball = motion.point(foot.ankle), motion.point(foot.ball)
-    speed = np.maximum(_speed(ankle, motion.fps), _speed(ball, motion.fps))
+    fastest = np.maximum(speed(ankle, motion.fps), speed(ball, motion.fps))
     # The world's "up" in the foot's frame: (0, 1, 0) for a sole that stands flat.
     up = standing[:, 1, :]
     pitch, roll = np.arctan2(up[:, 2], up[:, 1]), np.arctan2(up[:, 0], up[:, 1])
-    still = (speed < 0.6 * STILL) & (np.abs(pitch) < np.radians(35)) & (np.abs(roll) < np.radians(35))
+    still = (fastest < 0.6 * STILL) & (np.abs(pitch) < np.radians(35)) & (np.abs(roll) < np.radians(35))
     if not still.any():
         return typical, 0.0
     still &= ankle[:, 1] < np.percentile(ankle[still, 1], 10) + _HEEL_DOWN
@@ -247,7 +263,7 @@ def sole_tilt(motion: SourceMotion, standing: np.ndarray, foot: Foot, *, toes: b
     return float(share * pitch_of + (1 - share) * typical), float(share * roll_of)
 
 
-def _speed(points: np.ndarray, fps: float) -> np.ndarray:
+def speed(points: np.ndarray, fps: float) -> np.ndarray:
     """Central-difference speed (T,) of points (T, 3)."""
     if len(points) < 2:
         return np.zeros(len(points))
@@ -256,7 +272,9 @@ def _speed(points: np.ndarray, fps: float) -> np.ndarray:
 
 def leg_length() -> float:
     """Hip to ankle along the bones of our skeleton, metres."""
-    return float(np.linalg.norm(REST_OFFSETS[INDEX["left_knee"]]) + np.linalg.norm(REST_OFFSETS[INDEX["left_ankle"]]))
+    return float(
+        np.linalg.norm(REST_OFFSETS[INDEX["left_knee"]]) + np.linalg.norm(REST_OFFSETS[INDEX["left_ankle"]])
+    )
 
 
 def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
@@ -264,7 +282,7 @@ def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
     lengths = [
         np.linalg.norm(motion.rest_point(b) - motion.rest_point(a))
         for leg in rig.legs
-        for a, b in zip(leg[:-1], leg[1:], strict=True)
+        for a, b in itertools.pairwise(leg)
     ]
     return float(np.sum(lengths) / len(rig.legs))
 
@@ -282,53 +300,7 @@ def relaxed_hands() -> np.ndarray:
             for i, angle in enumerate(degrees, 1):
                 pose[INDEX[f"{side}_{finger}{i}"], 2] = sign * np.radians(angle)
         for i, angle in enumerate((8, 10, 12), 1):
-            pose[INDEX[f"{side}_thumb{i}"]] = np.radians(angle) * np.array([0.3, -sign * 0.7, sign * 0.5]) * 0.8
+            pose[INDEX[f"{side}_thumb{i}"]] = (
+                np.radians(angle) * np.array([0.3, -sign * 0.7, sign * 0.5]) * 0.8
+            )
     return pose
-
-
-def sole_heights(clip: Clip, joints: np.ndarray | None = None) -> np.ndarray:
-    """(T, 4) height of the sole under each contact joint, as if the foot stood flat, metres."""
-    joints = clip.joints() if joints is None else joints
-    return joints[:, list(CONTACT_JOINTS), 1] - np.array(CONTACT_REST_HEIGHTS)
-
-
-def floor_height(clip: Clip, *, within: float = np.inf) -> float:
-    """The level of the standing feet, metres, robust against climbing, falling and noise.
-
-    Heights of feet that hardly move, lowest foot of a frame; the floor is the densest level among the
-    lower ones (a subject on a playground also stands higher up, and a low percentile alone would follow
-    outliers). Without a still foot: the 5th percentile of the lower foot.
-
-    Args:
-        clip: the motion.
-        within: the source's own floor is known to lie at 0 up to this; anything else is not believed.
-    """
-    joints = clip.joints()
-    heights = sole_heights(clip, joints)
-    speed = np.stack([_speed(joints[:, j], clip.fps) for j in CONTACT_JOINTS], axis=1)
-    foot_height = np.minimum(heights[:, [0, 2]], heights[:, [1, 3]])
-    foot_speed = np.maximum(speed[:, [0, 2]], speed[:, [1, 3]])
-    still = np.where(foot_speed < STILL, foot_height, np.inf).min(axis=1)
-    still = np.sort(still[np.abs(still) < min(within, 1e6)])
-    if len(still) < max(5, clip.fps * 0.1):
-        # A short run: the lowest points of the stance are the floor.
-        return float(np.clip(np.percentile(foot_height.min(axis=1), 5), -within, within))
-    level, count = still[0], 0
-    for height in still[:: max(1, len(still) // 200)]:
-        inside = int(np.searchsorted(still, height + 0.03) - np.searchsorted(still, height))
-        # A higher level must be clearly the more common one to be taken for the floor.
-        if inside > count * 1.5 + 2 and (count == 0 or inside > 3 * np.searchsorted(still, height)):
-            level, count = height, inside
-    window = still[(still >= level) & (still <= level + 0.03)]
-    return float(np.median(window))
-
-
-def place_on_floor(clip: Clip, floor: float) -> Clip:
-    """Shift the clip so that ``floor`` comes to y = 0."""
-    return clip.replace(trans=clip.trans - np.array([0.0, floor, 0.0]), meta={**clip.meta, "floor": round(floor, 4)})
-
-
-def rest_floor(motion: SourceMotion, rig: Rig) -> float:
-    """Where our sole stands, metres, when the source stands in a rest pose whose feet are flat on y = 0."""
-    ankles = np.mean([motion.rest_point(foot.ankle)[1] for foot in rig.feet])
-    return float(leg_length() / source_leg_length(motion, rig) * ankles - CONTACT_REST_HEIGHTS[0])

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from understudy.training.data.captions import VAL_TRIALS, Captions, clean_description, parse_captions, split_of
+from understudy.training.data.captions import (
+    VAL_TRIALS,
+    Captions,
+    clean_description,
+    parse_captions,
+    split_of,
+)
 from understudy.training.data.raw import Raw
 
 RAW = Path(__file__).parents[1] / "data" / "raw"

@@ -53,7 +53,9 @@ def test_bvh_channels_are_multiplied_in_their_order_and_positions_replace_the_of
     # 90 degrees about Z carries -Y to +X; the knee then turns about its own X: -Y stays in the X direction's plane.
     assert motion.positions[1, 1] == pytest.approx([1.4, 2, 3])
     assert motion.point("Knee.tip")[1] == pytest.approx([1.4, 2, 2.5])
-    expected = euler_to_matrix(np.radians([[90.0, 0, 0]]), "ZYX") @ euler_to_matrix(np.radians([[0, 90.0, 0]]), "ZXY")
+    expected = euler_to_matrix(np.radians([[90.0, 0, 0]]), "ZYX") @ euler_to_matrix(
+        np.radians([[0, 90.0, 0]]), "ZXY"
+    )
     assert motion.rotations[1, 1] == pytest.approx(expected[0])
 
 
@@ -137,7 +139,9 @@ def test_glb_keys_are_sampled_by_time() -> None:
     # Rotations are measured from the rest pose: a bone at rest turned by them is the bone as it stands.
     shin, foot = motion.index("DEF-shin.L"), motion.index("DEF-foot.L")
     bone = motion.rest[foot] - motion.rest[shin]
-    assert motion.rotations[:, shin] @ bone == pytest.approx(motion.positions[:, foot] - motion.positions[:, shin], abs=1e-5)
+    assert motion.rotations[:, shin] @ bone == pytest.approx(
+        motion.positions[:, foot] - motion.positions[:, shin], abs=1e-5
+    )
 
 
 def test_glb_errors(tmp_path: Path) -> None:
@@ -152,7 +156,23 @@ def test_glb_errors(tmp_path: Path) -> None:
 
 
 def test_deepmimic_durations_hinges_and_facing(tmp_path: Path) -> None:
-    still = [0.5, 0, 1, 0, *([1, 0, 0, 0] * 4), 0.0, *([1, 0, 0, 0] * 2), 0.0, 1, 0, 0, 0, 0.0, *([1, 0, 0, 0] * 2), 0.0]
+    still = [
+        0.5,
+        0,
+        1,
+        0,
+        *([1, 0, 0, 0] * 4),
+        0.0,
+        *([1, 0, 0, 0] * 2),
+        0.0,
+        1,
+        0,
+        0,
+        0,
+        0.0,
+        *([1, 0, 0, 0] * 2),
+        0.0,
+    ]
     bent = list(still)
     bent[20], bent[1] = -np.pi / 2, 1.0  # right knee, one metre along the file's +X
     frames = np.array([still, bent, bent])
@@ -175,7 +195,9 @@ def test_deepmimic_durations_hinges_and_facing(tmp_path: Path) -> None:
         deepmimic.read_frames(path)
 
 
-@pytest.mark.parametrize(("frames", "fps", "count"), [(121, 120, 31), (120, 120, 30), (61, 60, 31), (101, 100, 31), (2, 120, 1)])
+@pytest.mark.parametrize(
+    ("frames", "fps", "count"), [(121, 120, 31), (120, 120, 30), (61, 60, 31), (101, 100, 31), (2, 120, 1)]
+)
 def test_frames_are_picked_by_time(frames: int, fps: float, count: int) -> None:
     picks = frame_picks(frames, fps, 30.0)
     assert len(picks) == count

@@ -15,8 +15,9 @@ from understudy.training.data import cmu
 from understudy.training.data.raw import Raw
 from understudy.training.data.sets import SETS, jobs_of, source_of
 from understudy.training.data.store import Job
+from understudy.training.floor import floor_height
 from understudy.training.formats.source import SourceMotion
-from understudy.training.retarget import Drive, Foot, Rig, floor_height, leg_length, retarget
+from understudy.training.retarget import Drive, Foot, Rig, leg_length, retarget
 from understudy.training.verify import bone_angles, left_is_left, standing_feet
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
@@ -61,7 +62,10 @@ def test_left_is_left_and_nothing_is_crossed_or_upside_down(clips: dict[str, Cli
             assert np.sum(toes * shin_forward, axis=-1).min() > 0.03, (name, side)  # never folded to the back
             knee = joints[:, INDEX[f"{side}_knee"]]
             middle = 0.5 * (joints[:, INDEX[f"{side}_hip"]] + joints[:, INDEX[f"{side}_ankle"]])
-            assert np.sum((knee - middle) * forward, axis=-1).min() > -0.03, (name, side)  # knees bend forwards
+            assert np.sum((knee - middle) * forward, axis=-1).min() > -0.03, (
+                name,
+                side,
+            )  # knees bend forwards
 
 
 def test_feet_stand_on_the_floor(clips: dict[str, Clip]) -> None:
@@ -83,7 +87,9 @@ def test_two_files_of_one_trial_agree(jobs: dict[str, Job], clips: dict[str, Cli
     apart = np.linalg.norm(daz.joints() - original.joints(), axis=-1)[:, :22]
     assert apart.mean() < 0.03
     limbs = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "elbow", "wrist")]
-    relative = np.linalg.norm((daz.joints() - daz.joints()[:, :1]) - (original.joints() - original.joints()[:, :1]), axis=-1)
+    relative = np.linalg.norm(
+        (daz.joints() - daz.joints()[:, :1]) - (original.joints() - original.joints()[:, :1]), axis=-1
+    )
     assert relative[:, limbs].mean() < 0.03  # 0.06 when the figure's own bones are believed
 
 
@@ -94,7 +100,9 @@ def test_soles_lie_flat_when_a_foot_stands(clips: dict[str, Clip]) -> None:
         joints, world = forward_kinematics(clip.poses, clip.trans)
         for side in ("left", "right"):
             ankle, ball = (joints[:, INDEX[f"{side}_{part}"]] for part in ("ankle", "foot"))
-            speed = np.linalg.norm(np.gradient(np.stack([ankle, ball]), axis=1), axis=-1).max(axis=0) * clip.fps
+            speed = (
+                np.linalg.norm(np.gradient(np.stack([ankle, ball]), axis=1), axis=-1).max(axis=0) * clip.fps
+            )
             flat = (speed < 0.3) & (ankle[:, 1] < 0.09)
             tilts += list(np.degrees(np.arccos(np.clip(world[flat, INDEX[f"{side}_ankle"], 1, 1], -1, 1))))
     assert len(tilts) > 50
@@ -109,7 +117,7 @@ def test_fingers_are_known_only_where_the_source_has_them(clips: dict[str, Clip]
         joints = clip.joints()
         reach = np.linalg.norm(joints[:, INDEX["right_middle3"]] - joints[:, INDEX["right_wrist"]], axis=-1)
         assert low < np.median(reach) < high
-    _, world = forward_kinematics(run.poses, run.trans)
+    _, _world = forward_kinematics(run.poses, run.trans)
     curl = axis_angle_to_matrix(run.poses[0, INDEX["left_middle2"]])
     assert (curl @ np.array([1.0, 0, 0]))[1] < -0.2  # the left hand's fingers curl down, to the palm
 

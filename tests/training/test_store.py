@@ -31,7 +31,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_clips_index_and_report(store: Path) -> None:
-    made = {p.relative_to(store / "clips").with_suffix("").as_posix() for p in (store / "clips").rglob("*.npz")}
+    made = {
+        p.relative_to(store / "clips").with_suffix("").as_posix() for p in (store / "clips").rglob("*.npz")
+    }
     assert made == CLIPS
     items = read_index(store)
     assert {item.path.removeprefix("clips/").removesuffix(".npz") for item in items} == CLIPS
@@ -85,13 +87,18 @@ def test_a_second_run_keeps_what_is_there_and_other_sets(store: Path, tmp_path: 
     assert not list(copy.rglob(".*"))
 
 
-def test_a_broken_file_is_skipped_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_file_is_skipped_counted_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "raw"
     shutil.copytree(RAW, root)
     broken = root / "cmu/bvh_mb/02/02_03.bvh"
     broken.write_text(broken.read_text()[:9000])
     (root / "cmu/bvh_other/131/131_01.bvh").unlink()
-    assert cli.main(["prepare", "cmu", "--root", str(root), "--store", str(tmp_path / "s"), "--workers", "1"]) == 0
+    assert (
+        cli.main(["prepare", "cmu", "--root", str(root), "--store", str(tmp_path / "s"), "--workers", "1"])
+        == 0
+    )
     report = json.loads((tmp_path / "s/report.json").read_text())["cmu"]
     assert report["made"] == 1 and set(report["skipped"]) == {"02_03", "131_01"}
     assert "02_03.bvh" in report["skipped"]["02_03"] and "Traceback" not in json.dumps(report)
@@ -104,7 +111,9 @@ def test_bad_calls_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["prepare", "cmu", "--root", missing, "--store", str(tmp_path / "s")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     (tmp_path / "empty").mkdir()
-    assert cli.main(["prepare", "cmu", "--root", str(tmp_path / "empty"), "--store", str(tmp_path / "s")]) == 2
+    assert (
+        cli.main(["prepare", "cmu", "--root", str(tmp_path / "empty"), "--store", str(tmp_path / "s")]) == 2
+    )
     assert "is missing" in capsys.readouterr().err
     file = tmp_path / "file"
     file.write_text("")
@@ -122,7 +131,12 @@ def test_all_files_broken_is_a_failed_job(tmp_path: Path) -> None:
     shutil.copytree(RAW, root)
     for path in (root / "deepmimic/deepmimic").iterdir():
         path.write_text("{}")
-    assert cli.main(["prepare", "deepmimic", "--root", str(root), "--store", str(tmp_path / "s"), "--workers", "1"]) == 1
+    assert (
+        cli.main(
+            ["prepare", "deepmimic", "--root", str(root), "--store", str(tmp_path / "s"), "--workers", "1"]
+        )
+        == 1
+    )
 
 
 def test_preview_draws_and_measures(store: Path, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import re
 from pathlib import Path
 
 from ...backend.motion.clip import Clip
+from ..floor import place_on_floor, rest_floor
 from ..formats import gltf
 from ..formats.source import SourceMotion
 from ..repair import foot_heights, ground
-from ..retarget import Rig, place_on_floor, rest_floor, retarget
+from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item
 from .raw import Raw

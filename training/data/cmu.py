@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...backend.motion.clip import Clip
+from ..floor import floor_height, place_on_floor
 from ..formats import asf, bvh
 from ..formats.source import SourceMotion, frame_picks
 from ..repair import ground, remove_spikes
-from ..retarget import Rig, floor_height, place_on_floor, retarget
+from ..retarget import Rig, retarget
 from . import rigs
 from .captions import Captions
 from .raw import Raw

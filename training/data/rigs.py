@@ -10,14 +10,20 @@ from ...backend.motion.skeleton import PARTS
 from ..retarget import Drive, Foot, Rig
 
 
-def _sides(build: dict[str, tuple[tuple[tuple[str, float], ...], tuple[str, str, str] | tuple[()]]], left: str, right: str) -> dict[str, Drive]:
+def _sides(
+    build: dict[str, tuple[tuple[tuple[str, float], ...], tuple[str, str, str] | tuple[()]]],
+    left: str,
+    right: str,
+) -> dict[str, Drive]:
     """Both sides from a table written for ``{s}`` (ours: ``left``) with the source's words for a side."""
     drives = {}
     for ours, theirs in (("left", left), ("right", right)):
         for name, (sources, bone) in build.items():
             drives[name.format(s=ours)] = Drive(
                 tuple((source.format(s=theirs), weight) for source, weight in sources),
-                tuple(x.format(s=o) for x, o in zip(bone, (ours, theirs, theirs), strict=True)) if bone else (),  # type: ignore[arg-type]
+                tuple(x.format(s=o) for x, o in zip(bone, (ours, theirs, theirs), strict=True))
+                if bone
+                else (),  # type: ignore[arg-type]
             )
     return drives
 
@@ -86,7 +92,11 @@ MAX_NAMES = {
 # also there as ASF/AMC: pelvis 0.0, thorax, arms, legs, feet and head 1 to 1.4 degrees on average after
 # this correction; limbs 6 to 17 degrees off when the figure's bones are believed.
 _DAZ_ARM = (float(np.cos(np.radians(8.0))), -float(np.sin(np.radians(8.0))), 0.0)
-_DAZ_BONES = {"hip": (0.0, -1.0, 0.0), "knee": (0.0, -1.0, 0.0), **dict.fromkeys(("shoulder", "elbow", "wrist"), _DAZ_ARM)}
+_DAZ_BONES = {
+    "hip": (0.0, -1.0, 0.0),
+    "knee": (0.0, -1.0, 0.0),
+    **dict.fromkeys(("shoulder", "elbow", "wrist"), _DAZ_ARM),
+}
 
 
 def _true_bones(drives: dict[str, Drive]) -> dict[str, Drive]:
@@ -131,7 +141,11 @@ def _game_rig(names: dict[str, str], left: str, right: str) -> Rig:
         f"{{s}}_{finger}{i}": (
             _one(n[finger].format(i=i, s="{s}")),
             # The last phalanx has no end in one of the files: it goes on straight from the one before.
-            (f"{{s}}_{finger}{min(i, 2) + 1}", n[finger].format(i=min(i, 2), s="{s}"), n[finger].format(i=min(i, 2) + 1, s="{s}")),
+            (
+                f"{{s}}_{finger}{min(i, 2) + 1}",
+                n[finger].format(i=min(i, 2), s="{s}"),
+                n[finger].format(i=min(i, 2) + 1, s="{s}"),
+            ),
         )
         for finger in ("thumb", "index", "middle", "ring", "pinky")
         for i in (1, 2, 3)
@@ -154,7 +168,9 @@ def _game_rig(names: dict[str, str], left: str, right: str) -> Rig:
         drives={**trunk, **sides},
         hips=(n["thigh"].format(s=left), n["thigh"].format(s=right)),
         legs=legs,  # type: ignore[arg-type]
-        feet=tuple(Foot(n["foot"].format(s=s), n["toe"].format(s=s), n["toe"].format(s=s)) for s in (left, right)),  # type: ignore[arg-type]
+        feet=tuple(
+            Foot(n["foot"].format(s=s), n["toe"].format(s=s), n["toe"].format(s=s)) for s in (left, right)
+        ),  # type: ignore[arg-type]
         flat_rest=True,
         known={**dict.fromkeys(PARTS, True), "face": False},
     )

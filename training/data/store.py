@@ -76,7 +76,7 @@ def _run(job: Job, store: Path) -> Made:
             npz.write_clip(clip, path)
     except UnderstudyError as error:
         return Made(job.name, "skipped", error.message)
-    except Exception as error:  # noqa: BLE001 - one broken file must not end the whole preparation
+    except Exception as error:
         return Made(job.name, "skipped", f"{type(error).__name__}: {error}")
     contacts = clip.contacts if clip.contacts is not None else np.zeros((len(clip), 4))
     soles = foot_heights(clip)[(contacts[:, [0, 2]] + contacts[:, [1, 3]]) > 0.5] * 100
@@ -165,9 +165,15 @@ def _report(jobs: list[Job], results: list[Made], items: list[Item], seconds: fl
             "hours": round(sum(made.frames for made in good) / FPS / 3600, 4),
             "rows": {split: sum(item.split == split for item in rows) for split in ("train", "val")},
             "captions": sum(len(item.text) for item in rows),
-            "contact_share_of_frames": round(float(np.mean([made.contact for made in good])), 3) if good else 0.0,
-            "contact_sole_cm_p5_p50_p95_median_of_clips": [round(float(x), 2) for x in np.median(spread, axis=0)],
-            "contact_sole_outside_2cm": sorted(m.name for m in good if m.contact_cm[0] < -2 or m.contact_cm[2] > 2),
+            "contact_share_of_frames": round(float(np.mean([made.contact for made in good])), 3)
+            if good
+            else 0.0,
+            "contact_sole_cm_p5_p50_p95_median_of_clips": [
+                round(float(x), 2) for x in np.median(spread, axis=0)
+            ],
+            "contact_sole_outside_2cm": sorted(
+                m.name for m in good if m.contact_cm[0] < -2 or m.contact_cm[2] > 2
+            ),
             "seconds": round(seconds, 1),
         }
     return report
@@ -178,8 +184,15 @@ def write_index(store: Path, items: list[Item], *, replacing: set[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kept = [item for item in read_index(store) if item.dataset not in replacing] if (store / "index.parquet").is_file() else []
-    rows = [item.model_dump() for item in sorted(kept + items, key=lambda i: (i.dataset, i.path, i.start, i.motion_name))]
+    kept = (
+        [item for item in read_index(store) if item.dataset not in replacing]
+        if (store / "index.parquet").is_file()
+        else []
+    )
+    rows = [
+        item.model_dump()
+        for item in sorted(kept + items, key=lambda i: (i.dataset, i.path, i.start, i.motion_name))
+    ]
     texts = {"text", "tokens", "both_text", "known"}
     kinds: dict[Any, Any] = {int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema(
@@ -203,7 +216,11 @@ def read_index(store: Path) -> list[Item]:
 
     path = Path(store) / "index.parquet"
     if not path.is_file():
-        raise BadInput(f"{store} is no store: index.parquet is missing.", hint="Run understudy-train prepare first.", field="store")
+        raise BadInput(
+            f"{store} is no store: index.parquet is missing.",
+            hint="Run understudy-train prepare first.",
+            field="store",
+        )
     try:
         return [Item(**row) for row in pq.read_table(path).to_pylist()]
     except (OSError, ValueError) as error:
