@@ -78,6 +78,7 @@ def test_cancel_keeps_the_process_and_the_next_job_gets_its_own_result(fake: Fak
     pid = backend.client.pid
     backend.cancel()
     assert job.state == "cancelled" and not backend.busy
+    assert job.request is not None and job.request.state == "cancelled"  # the backend was told, too
     with pytest.raises(Cancelled):
         backend.wait(job)
     fake("well")  # does not matter: the process is the same
