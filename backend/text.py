@@ -84,14 +84,27 @@ class TextEncoder:
         self._one = lru_cache(maxsize=256)(self._encode_one)
 
     def _encode_one(self, prompt: str) -> np.ndarray:
+        return self._run([prompt])[0]
+
+    def _run(self, prompts: list[str]) -> list[np.ndarray]:
+        """Token embeddings (W, 384) of each normalised prompt, in one batch."""
         import torch
 
-        ids = torch.tensor([self._tokenizer.encode(prompt).ids])
+        ids = [self._tokenizer.encode(prompt).ids for prompt in prompts]
+        width = max(len(row) for row in ids)
+        padded = torch.tensor([row + [0] * (width - len(row)) for row in ids])
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids])
         with torch.inference_mode():
-            return self._model(input_ids=ids).last_hidden_state[0].numpy()
+            hidden = self._model(input_ids=padded, attention_mask=mask).last_hidden_state.numpy()
+        return [hidden[i, : len(row)] for i, row in enumerate(ids)]
+
+    def encode_many(self, prompts: list[str], batch: int = 64) -> list[np.ndarray]:
+        """Token embeddings (W, 384) of many prompts, for training; nothing is remembered."""
+        prompts = [normalize_prompt(prompt) for prompt in prompts]
+        return [row for i in range(0, len(prompts), batch) for row in self._run(prompts[i : i + batch])]
 
     def encode(self, prompts: list[str]) -> TextEmbedding:
-        """Embeddings of normalised prompts, padded to the longest."""
+        """Embeddings of prompts, padded to the longest."""
         rows = [self._one(normalize_prompt(prompt)) for prompt in prompts]
         width = max(len(row) for row in rows)
         tokens = np.zeros((len(rows), width, WIDTH), np.float32)

@@ -30,6 +30,8 @@ from .clip import Clip
 from .kinematics import forward_kinematics_matrices
 from .skeleton import J0, NUM_EXPRESSIONS, NUM_JOINTS, PARTS
 
+VERSION = 2
+"""Raised when the same clip gets other features; kept features of another version are made anew."""
 FPS = 30.0
 """The frame rate of the features; a clip is resampled to it first."""
 
@@ -85,6 +87,24 @@ class Start(NamedTuple):
     z: float = 0.0
 
 
+UPRIGHT = 0.15
+"""Squared cosine of half the pelvis's tilt below which (134 degrees and more) it has no heading."""
+
+
+def _steady_heading(pelvis: np.ndarray) -> np.ndarray:
+    """Unwrapped yaw (T,) of pelvis rotations (T, 3, 3), carried across frames that are upside down.
+
+    Near inversion the heading turns arbitrarily fast; the inverse only needs its steps, so any smooth
+    course there is exact, and a smooth one can be learned.
+    """
+    quaternion = rotations.matrix_to_quaternion(pelvis)
+    upright = np.flatnonzero(quaternion[:, 0] ** 2 + quaternion[:, 2] ** 2 >= UPRIGHT)
+    if len(upright) == 0:
+        return np.zeros(len(pelvis))
+    yaw = np.unwrap(rotations.heading(pelvis[upright]))
+    return np.interp(np.arange(len(pelvis)), upright, yaw)
+
+
 def features_from_clip(clip: Clip) -> tuple[dict[str, np.ndarray], Start]:
     """Features of a clip at :data:`FPS`.
 
@@ -101,7 +121,7 @@ def features_from_clip(clip: Clip) -> tuple[dict[str, np.ndarray], Start]:
     joints, _ = forward_kinematics_matrices(local, clip.trans.astype(np.float64))
     pelvis = joints[:, 0]
 
-    yaw = np.unwrap(rotations.heading(local[:, 0]))
+    yaw = _steady_heading(local[:, 0])
     to_heading = rotations.yaw_matrix(-yaw)
     previous = np.concatenate([yaw[:1], yaw[:-1]])
     step = np.diff(pelvis, axis=0, prepend=pelvis[:1])

@@ -78,9 +78,13 @@ def load_config(kind: type[Config], path: Path, overrides: list[str]) -> Config:
         ) from error
 
 
-def pick_device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
+def set_up(config: StageConfig) -> torch.device:
+    """Seed torch, hold it to the threads asked for, and choose the device. Call before anything else."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    if config.device != "auto":
+        return torch.device(config.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -121,8 +125,6 @@ def train(
     """
     from safetensors.torch import save_file
 
-    if config.threads:
-        torch.set_num_threads(config.threads)
     device = next(model.parameters()).device
     out = config.out
     out.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...backend.models.diffusion import Denoiser, DiffusionConfig
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
-from .common import StageConfig, pick_device, train
+from .common import StageConfig, set_up, train
 from .latents import CaptionEmbeddings, Latents, load_tokenizers
 
 
@@ -41,12 +41,11 @@ def training_alphas(steps: int) -> np.ndarray:
 
 
 def run(config: DiffusionStage) -> dict[str, float]:
+    device = set_up(config)
     corpus = load_corpus(config.store, datasets=tuple(config.datasets))
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers)
     captions = CaptionEmbeddings([c for s in corpus.segments for c in s.captions], config.store / "features")
-    device = pick_device(config.device)
-    torch.manual_seed(config.seed)
     model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **config.model)
     model = Denoiser(model_config).to(device)
     mean, std = latents.statistics()
@@ -54,14 +53,13 @@ def run(config: DiffusionStage) -> dict[str, float]:
     model.std.copy_(torch.from_numpy(std))
     codebooks = {part: t.codebooks[0].numpy() for part, t in tokenizers.items()}
     model.alphas.copy_(torch.from_numpy(training_alphas(model_config.train_steps)))
-    stride, size = latents.stride, model_config.window
+    size = model_config.window
 
     def sample(segment: Segment, rng: np.random.Generator, augment: bool) -> tuple[np.ndarray, ...] | None:
-        start = segment.start + int(rng.integers(stride))
-        encoded = latents.of(segment.motion, start % stride)
-        if encoded is None:
+        drawn = latents.draw(segment, rng)
+        if drawn is None:
             return None
-        first, last = start // stride, min(segment.stop // stride, len(encoded.latents))
+        encoded, first, last = drawn
         if last - first > size:
             first = int(rng.integers(first, last - size + 1))
         last = min(last, first + size)

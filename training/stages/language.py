@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
-from .common import StageConfig, pick_device, train
+from .common import StageConfig, set_up, train
 from .latents import CaptionEmbeddings, Latents, load_tokenizers
 
 
@@ -39,14 +39,10 @@ class PlanBatch:
 
     def tokens(self, segment: Segment, rng: np.random.Generator) -> dict[str, np.ndarray] | None:
         """Codes of a random stretch of the segment, at most ``max_length`` latent frames."""
-        stride = self.latents.stride
-        offset = int(rng.integers(stride))
-        start = segment.start + offset
-        encoded = self.latents.of(segment.motion, start % stride)
-        if encoded is None:
+        drawn = self.latents.draw(segment, rng)
+        if drawn is None:
             return None
-        first = start // stride
-        last = min(segment.stop // stride, len(encoded.latents))
+        encoded, first, last = drawn
         longest = self.model.config.max_length
         if last - first > longest:
             size = int(rng.integers(longest // 2, longest + 1))
@@ -132,12 +128,11 @@ def plan_loss(
 
 
 def run(config: LanguageStage) -> dict[str, float]:
+    device = set_up(config)
     corpus = load_corpus(config.store, datasets=tuple(config.datasets))
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers)
     captions = CaptionEmbeddings([c for s in corpus.segments for c in s.captions], config.store / "features")
-    device = pick_device(config.device)
-    torch.manual_seed(config.seed)
     parts = {part: t.config.codes for part, t in tokenizers.items()}
     model_config = LanguageConfig(parts=parts, text_width=WIDTH, **config.model)
     model = MotionLanguageModel(model_config).to(device)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.text import MAX_WORDS, WIDTH, TextEncoder, normalize_prompt
-from ..dataset import Corpus, Motion
+from ..dataset import Corpus, Motion, Segment
 
 
 def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:
@@ -50,24 +50,31 @@ class Encoded:
 
 
 class Latents:
-    """Encodes each motion once from each of the ``stride`` starting frames."""
+    """Encodes each captioned motion from ``phases`` of the ``stride`` possible starting frames."""
 
     def __init__(
-        self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int | None = None
+        self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int = 2
     ) -> None:
         self.tokenizers = tokenizers
         self.stride = next(iter(tokenizers.values())).config.stride
-        self.phases = phases or self.stride
+        self.phases = [i * self.stride // phases for i in range(phases)]
         self.widths = {part: t.config.latent for part, t in tokenizers.items()}
         self._encoded = {
             (id(motion), phase): self._encode(motion, phase)
-            for motion in corpus.motions
-            for phase in range(self.phases)
+            for motion in {id(segment.motion): segment.motion for segment in corpus.segments}.values()
+            for phase in self.phases
             if len(motion) >= phase + 2 * self.stride
         }
 
-    def of(self, motion: Motion, phase: int) -> Encoded | None:
-        return self._encoded.get((id(motion), phase))
+    def draw(self, segment: Segment, rng: np.random.Generator) -> tuple[Encoded, int, int] | None:
+        """The segment's motion from a random phase, and the segment as its latent frames (half-open)."""
+        phase = int(rng.choice(self.phases))
+        encoded = self._encoded.get((id(segment.motion), phase))
+        if encoded is None:
+            return None
+        first = -(-(segment.start - phase) // self.stride)  # rounded up
+        last = min((segment.stop - phase) // self.stride, len(encoded.latents))
+        return encoded, max(first, 0), last
 
     @torch.inference_mode()
     def _encode(self, motion: Motion, phase: int) -> Encoded:
@@ -111,10 +118,8 @@ class CaptionEmbeddings:
         if key.exists() and json.loads(key.read_text("utf-8")) == wanted:
             table = np.load(values)
         else:
-            encoder = TextEncoder()
             table = np.zeros((len(wanted), MAX_WORDS, WIDTH), np.float16)
-            for i, caption in enumerate(wanted):
-                tokens = encoder.encode([caption]).tokens[0]
+            for i, tokens in enumerate(TextEncoder().encode_many(wanted)):
                 table[i, : len(tokens)] = tokens
             cache.mkdir(parents=True, exist_ok=True)
             temporary = cache / f"captions.{os.getpid()}.npy"

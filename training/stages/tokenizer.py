@@ -15,7 +15,7 @@ from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.features import FIELDS, FPS, SIZES
 from ...backend.motion.skeleton import PARTS
 from ..dataset import Corpus, load_corpus, statistics, window
-from .common import StageConfig, pick_device, train
+from .common import StageConfig, set_up, train
 from .geometry import chain_positions, integrate_root
 
 
@@ -81,14 +81,13 @@ def run(config: TokenizerStage) -> dict[str, float]:
     part = config.part
     if part not in PARTS:
         raise BadInput(f"There is no part {part}; the parts are {', '.join(PARTS)}.", field="part")
+    device = set_up(config)
     # Extended gaits only repeat what is there.
     corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=False)
     training = [m for m in corpus.split("train").motions if m.known[part]]
     validation = [m for m in corpus.split("val").motions if m.known[part] and not m.mirrored] or training
     if not training:
         raise BadInput(f"No motion of the store {config.store} contains the part {part}.", field="part")
-    device = pick_device(config.device)
-    torch.manual_seed(config.seed)
     model_config = TokenizerConfig(features=SIZES[part], **config.model)
     model = PartTokenizer(model_config).to(device)
     mean, std = statistics(training, part)
