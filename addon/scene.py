@@ -17,7 +17,7 @@ FIRST_FRAME = 1
 _MAX_RATE = 60.0
 _SENSOR = 36.0  # millimetres, along the picture's longer side
 _FLOOR = (0.60, 0.605, 0.62)
-_LINE = (0.42, 0.43, 0.45)
+_LINE = (0.48, 0.487, 0.505)
 _WORLD = (0.80, 0.86, 0.95)
 
 
@@ -173,7 +173,7 @@ def _floor(scene: bpy.types.Scene, framing: Framing) -> None:
     near = min(reach, max(14.0, 2.5 * framing.distance))
     low = np.floor(np.minimum(framing.follow.min(0), centre)[:2] - near)
     high = np.ceil(np.maximum(framing.follow.max(0), centre)[:2] + near)
-    half = 0.006
+    half = 0.012
     strips = [(x - half, low[1], x + half, high[1]) for x in np.arange(low[0], high[0] + 1)]
     strips += [(low[0], y - half, high[0], y + half) for y in np.arange(low[1], high[1] + 1)]
     _flat(scene, "Floor lines", strips, 0.001, _LINE)
@@ -202,7 +202,7 @@ def _flat(
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 0.55
     mesh.materials.append(material)
-    _link(scene, name, mesh, None)
+    _link(scene, name, mesh, None).display.show_shadows = False  # it only catches them
 
 
 def _world(scene: bpy.types.Scene) -> None:
