@@ -46,7 +46,7 @@ def main() -> None:
         ("Generate a clip from the prompt", ["generate", args.prompt, *length, "--out", str(clip)], [clip]),
         (
             "Key it on the body and render the film",
-            ["render", str(clip), "--out", str(film), "--engine", "workbench", "--blend", str(scene)],
+            ["render", str(clip), "--out", str(film), "--resolution", "640x360", "--blend", str(scene)],
             [film, scene],
         ),
         ("Render a still", ["render", str(clip), "--out", str(picture), "--engine", "cycles"], [picture]),
