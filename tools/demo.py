@@ -42,6 +42,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     clip, film, picture, scene = (folder / f"clip.{end}" for end in ("npz", "mp4", "png", "blend"))
     length = ["--seconds", f"{args.seconds:g}", "--seed", str(args.seed)]
+    render = ["render", str(clip), "--out"]
+    # Sized for two cores without a graphics card: half a minute in all.
     steps = [
         ("Generate a clip from the prompt", ["generate", args.prompt, *length, "--out", str(clip)], [clip]),
         (
@@ -49,7 +51,11 @@ def main() -> None:
             ["render", str(clip), "--out", str(film), "--resolution", "640x360", "--blend", str(scene)],
             [film, scene],
         ),
-        ("Render a still", ["render", str(clip), "--out", str(picture), "--engine", "cycles"], [picture]),
+        (
+            "Render a still, with light",
+            [*render, str(picture), "--engine", "cycles", "--samples", "16"],
+            [picture],
+        ),
     ]
     total = sum(run(*step) for step in steps)
 
