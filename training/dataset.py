@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backend.motion.clip import mirror, place_at_origin, resample
 from ..backend.motion.contacts import detect_contacts
-from ..backend.motion.features import FPS, VERSION, features_from_clip
+from ..backend.motion.features import FPS, features_from_clip
 from ..backend.motion.npz import read_clip
 from .actions import actions_of
 from .augment import extend

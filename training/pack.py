@@ -112,7 +112,9 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         _weights(recipe.diffusion, folder / "diffusion.safetensors")
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
         table = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
-        card = recipe.card.rstrip() + (f"\n\n## Measured\n\n| what | value |\n|---|---|\n{table}\n" if metrics else "\n")
+        card = recipe.card.rstrip() + (
+            f"\n\n## Measured\n\n| what | value |\n|---|---|\n{table}\n" if metrics else "\n"
+        )
         (folder / "README.md").write_text(card, "utf-8")
         files = {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())
@@ -123,7 +125,11 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         ]
         lines.append(f"format = {FORMAT}")
         for source in recipe.data:
-            lines += ["", "[[data]]", *(f"{k} = {_toml_string(v)}" for k, v in source.model_dump().items() if v)]
+            lines += [
+                "",
+                "[[data]]",
+                *(f"{k} = {_toml_string(v)}" for k, v in source.model_dump().items() if v),
+            ]
         lines += ["", "[metrics]", *(f"{_toml_string(k)} = {v:.6g}" for k, v in metrics.items())]
         lines += ["", "[files]", *(f"{_toml_string(k)} = {_toml_string(v)}" for k, v in files.items())]
         (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")

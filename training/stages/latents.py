@@ -52,9 +52,7 @@ class Encoded:
 class Latents:
     """Encodes each captioned motion from ``phases`` of the ``stride`` possible starting frames."""
 
-    def __init__(
-        self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int = 2
-    ) -> None:
+    def __init__(self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int = 2) -> None:
         self.tokenizers = tokenizers
         self.stride = next(iter(tokenizers.values())).config.stride
         self.phases = [i * self.stride // phases for i in range(phases)]
