@@ -14,7 +14,7 @@ from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.features import FIELDS, FPS, SIZES
 from ...backend.motion.skeleton import PARTS
-from ..dataset import Corpus, load_corpus, statistics, window
+from ..dataset import Corpus, Motion, load_corpus, statistics, window
 from .common import StageConfig, set_up, train
 from .geometry import chain_positions, integrate_root
 
@@ -35,6 +35,8 @@ class TokenizerStage(StageConfig):
     reset_below: float = 1.0
     """A code used less often than this (moving count per batch) is replaced by a current latent."""
     quantize_dropout: bool = True
+    rare: float = 12.0
+    """How much oftener windows are drawn in which the body is upside down."""
     bypass: float = 0.25
     """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
 
@@ -70,6 +72,25 @@ class Learner(nn.Module):
         return self.model
 
 
+def window_chances(motions: list[Motion], size: int, rare: float) -> tuple[np.ndarray, np.ndarray]:
+    """Every window as (motion, start) rows (N, 2), and their cumulative chances (N,).
+
+    A window counts ``1 + rare`` times when the pelvis is upside down all through it, and in between
+    when it is tilted: cartwheels and rolls are a few seconds of an hour, and would be averaged away.
+    """
+    up = FIELDS["lower_trans"]["rotations"].start + 4  # R[1, 1] of the pelvis in the columns layout
+    rows, weights = [], []
+    for i, motion in enumerate(motions):
+        tilt = 0.5 * (1.0 - motion.features["lower_trans"][:, up])
+        starts = np.arange(max(len(motion) - size, 0) + 1)
+        total = np.concatenate([[0.0], np.cumsum(tilt)])
+        stops = np.minimum(starts + size, len(motion))
+        rows.append(np.stack([np.full(len(starts), i), starts], axis=1))
+        weights.append((1.0 + rare * (total[stops] - total[starts]) / (stops - starts)) * (stops - starts) / size)
+    chances = np.cumsum(np.concatenate(weights))
+    return np.concatenate(rows), chances / chances[-1]
+
+
 def _joint_error(part: str, decoded: Tensor, target: Tensor) -> Tensor:
     rotations = FIELDS[part]["rotations"].slice
     ours = chain_positions(decoded[..., rotations], PARTS[part])
@@ -94,14 +115,11 @@ def run(config: TokenizerStage) -> dict[str, float]:
     model.mean.copy_(torch.from_numpy(mean))
     model.std.copy_(torch.from_numpy(std))
     learner = Learner(model, config).to(device)
-    lengths = np.array([len(m) for m in training], float)
+    places, chances = window_chances(training, config.window, config.rare)
 
     def draw(rng: np.random.Generator) -> Tensor:
-        chosen = rng.choice(len(training), config.batch_size, p=lengths / lengths.sum())
-        rows = []
-        for i in chosen:
-            last = max(len(training[i]) - config.window, 0)
-            rows.append(window(training[i].features[part], int(rng.integers(last + 1)), config.window))
+        chosen = np.searchsorted(chances, rng.random(config.batch_size))
+        rows = [window(training[i].features[part], start, config.window) for i, start in places[chosen]]
         return torch.from_numpy(np.stack(rows)).to(device)
 
     def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
