@@ -19,7 +19,7 @@ from understudy.training.cli import main
 from understudy.training.data.captions import mirror_caption
 from understudy.training.data.item import Item
 from understudy.training.data.store import write_index
-from understudy.training.dataset import load_corpus
+from understudy.training.dataset import Motion, load_corpus
 from understudy.training.metrics import Neighbours, descriptor
 from understudy.training.stages import diffusion, language, tokenizer
 from understudy.training.stages.common import load_config
@@ -209,3 +209,30 @@ def test_mirrored_captions_swap_each_side_once() -> None:
         mirror_caption("a bright, rightful upright man left-handed")
         == "a bright, rightful upright man right-handed"
     )
+
+
+def test_decoder_only_leaves_latents_and_codes_alone(store: Path, tmp_path: Path) -> None:
+    first = config_file(tmp_path, tokenizer_yaml(store, tmp_path / "whole", steps=2))
+    tokenizer.run(load_config(tokenizer.TokenizerStage, first, []))
+    second = config_file(
+        tmp_path,
+        tokenizer_yaml(store, tmp_path / "decoder", steps=2)
+        + f"start: {tmp_path}/whole\ndecoder_only: true\nrare: 5\n",
+    )
+    tokenizer.run(load_config(tokenizer.TokenizerStage, second, []))
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "decoder"))
+    assert all(torch.equal(a[key], b[key]) for key in a if key.startswith("encoder.") or key == "codebooks")
+    assert any(not torch.equal(a[key], b[key]) for key in a if key.startswith("decoder."))
+
+
+def test_upside_down_windows_are_drawn_oftener() -> None:
+    upright = gait(100)
+    turned = np.zeros((100, 55, 3))
+    turned[:, 0, 0] = np.pi
+    motions = [
+        Motion(str(i), "cmu", "train", features_from_clip(clip)[0], clip.known, False)
+        for i, clip in enumerate([upright, upright.replace(poses=turned)])
+    ]
+    places, chances = tokenizer.window_chances(motions, 64, rare=9.0)
+    assert len(places) == 2 * 37 and chances[-1] == 1.0
+    assert 1 - chances[36] == pytest.approx(10 / 11, abs=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,11 @@ class TokenizerStage(StageConfig):
     reset_below: float = 1.0
     """A code used less often than this (moving count per batch) is replaced by a current latent."""
     quantize_dropout: bool = True
-    rare: float = 12.0
+    start: Path | None = None
+    """Folder of a trained tokenizer of the same sizes to go on from."""
+    decoder_only: bool = False
+    """Train the decoder alone: latents and codes stay, and with them the later stages' training."""
+    rare: float = 0.0
     """How much oftener windows are drawn in which the body is upside down."""
     bypass: float = 0.25
     """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
@@ -86,7 +91,9 @@ def window_chances(motions: list[Motion], size: int, rare: float) -> tuple[np.nd
         total = np.concatenate([[0.0], np.cumsum(tilt)])
         stops = np.minimum(starts + size, len(motion))
         rows.append(np.stack([np.full(len(starts), i), starts], axis=1))
-        weights.append((1.0 + rare * (total[stops] - total[starts]) / (stops - starts)) * (stops - starts) / size)
+        weights.append(
+            (1.0 + rare * (total[stops] - total[starts]) / (stops - starts)) * (stops - starts) / size
+        )
     chances = np.cumsum(np.concatenate(weights))
     return np.concatenate(rows), chances / chances[-1]
 
@@ -115,6 +122,10 @@ def run(config: TokenizerStage) -> dict[str, float]:
     model.mean.copy_(torch.from_numpy(mean))
     model.std.copy_(torch.from_numpy(std))
     learner = Learner(model, config).to(device)
+    if config.start:
+        state = torch.load(config.start / "checkpoint.pt", map_location=device, weights_only=True)["ema"]
+        learner.load_state_dict(state)
+        learner.finished()
     places, chances = window_chances(training, config.window, config.rare)
 
     def draw(rng: np.random.Generator) -> Tensor:
@@ -124,8 +135,13 @@ def run(config: TokenizerStage) -> dict[str, float]:
 
     def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         target = draw(rng)
-        latents = model.encode(target)
-        quantized, commitment = learner.quantize(latents)
+        if config.decoder_only:
+            with torch.no_grad():
+                latents = model.encode(target)
+                quantized, commitment = model.quantize(latents).latents, torch.zeros((), device=device)
+        else:
+            latents = model.encode(target)
+            quantized, commitment = learner.quantize(latents)
         skip = torch.rand(len(target), 1, 1, device=device) < config.bypass
         decoded = model.decode(torch.where(skip, latents, quantized)).float()
         ours, theirs = model.normalize(decoded), model.normalize(target)
