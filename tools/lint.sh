@@ -12,5 +12,5 @@ mkdir -p .venv/link && ln -sfn ../.. .venv/link/understudy
 MYPYPATH=.venv/link .venv/bin/mypy --config-file pyproject.toml \
   -p understudy.addon -p understudy.backend -p understudy.training || status=1
 
-.venv/bin/lint-imports --no-logo || status=1
+.venv/bin/lint-imports --no-logo --no-cache || status=1
 exit $status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,17 @@ def test_the_users_own_table_wins(tmp_path: Path) -> None:
 def test_a_table_that_nobody_has_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nothing"):
         Raw(tmp_path, tmp_path / "raw").table("cmu/nothing.csv")
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/tmp/outside.txt", "amc/../../outside.txt"])
+def test_an_archive_that_reaches_outside_is_refused(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "cmu").mkdir(parents=True)
+    with tarfile.open(root / "cmu" / "amc.tar.xz", "w:xz") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"bad"))
+    raw = Raw(root, tmp_path / "store" / "raw")
+    with pytest.raises(BadInput, match="cannot be unpacked"):
+        raw.folder("cmu/amc", "cmu/amc.tar.xz")
+    assert not list(tmp_path.rglob("outside.txt"))
