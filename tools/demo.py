@@ -33,7 +33,7 @@ def run(label: str, arguments: list[str], made: list[Path]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("prompt", nargs="?", default="a person walks forward")
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results")
     args = parser.parse_args()
@@ -53,7 +53,7 @@ def main() -> None:
         ),
         (
             "Render a still, with light",
-            [*render, str(picture), "--engine", "cycles", "--samples", "16"],
+            [*render, str(picture), "--engine", "cycles", "--samples", "16", "--resolution", "640x360"],
             [picture],
         ),
     ]
