@@ -48,7 +48,7 @@ def main() -> None:
         ("Generate a clip from the prompt", ["generate", args.prompt, *length, "--out", str(clip)], [clip]),
         (
             "Key it on the body and render the film",
-            [*render, str(film), "--resolution", "640x360", "--blend", str(scene)],
+            [*render, str(film), "--resolution", "480x270", "--blend", str(scene)],
             [film, scene],
         ),
         (
