@@ -65,19 +65,17 @@ class _Writer:
         task = np.repeat([TASKS.index("text_to_motion"), TASKS.index("continuation")], self.batch)
         lengths = np.full(2 * self.batch, min(left, self.config.max_length))
         self.state = self.engine.plan_start(self.text, lengths, task)
-        absent = np.array([codes + 1 for codes in self.config.parts.values()])
-        logits = self.engine.plan_step(self.state, np.tile(absent, (2 * self.batch, 1)))
-        for at in range(self.written - context, self.written):
-            logits = self.engine.plan_step(self.state, self.frame(at))
+        absent = np.tile([codes + 1 for codes in self.config.parts.values()], (2 * self.batch, 1))
+        frames = [self.frame(at) for at in range(self.written - context, self.written)]
         self.used = context
-        return logits
+        return self.engine.plan_step(self.state, np.stack([absent, *frames], axis=1))
 
     def read_last(self) -> dict[str, np.ndarray]:
         """Read the frame just written; a full context is replaced by its second half."""
         if self.used + 1 >= self.config.max_length:
             return self.read_prompt(self.config.max_length // 2)
         self.used += 1
-        return self.engine.plan_step(self.state, self.frame(self.written - 1))
+        return self.engine.plan_step(self.state, self.frame(self.written - 1)[:, None])
 
 
 def plan(

@@ -34,9 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # consoles that know few letters
-    if argv is None:
-        # Blender keeps cores busy: threads that spin while they wait then cost seven times the time.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if argv is None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminated)
     try:

@@ -25,7 +25,7 @@ class Engine(Protocol):
         ...
 
     def plan_step(self, state: Any, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tokens (B, P) of the last latent frame -> logits (B, codes + 1) of the next, per part."""
+        """Tokens (B, S, P) of the latent frames that follow -> logits (B, codes + 1) of the next, per part."""
         ...
 
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:
