@@ -104,7 +104,7 @@ if [ "$environment" = main ]; then
   pip install -c constraints.txt setuptools wheel
   # torch first and by its exact version: a later package would otherwise take the newest.
   pip install -c constraints.txt "${index[@]}" "$(grep '^torch==' constraints.txt)"
-  pip install -c constraints.txt "${index[@]}" --no-build-isolation -e '.[torch,train,bpy,dev]'
+  pip install -c constraints.txt "${index[@]}" --no-build-isolation -e '.[torch,train,ray,bpy,dev]'
 else
   # Only what Blender's Python has, plus the test runner: an import of torch or pydantic must fail here.
   rest=$(mktemp)

@@ -14,7 +14,7 @@ from understudy.backend.motion.skeleton import INDEX, J0, NUM_JOINTS, rest_joint
 from understudy.training.data import cmu
 from understudy.training.data.raw import Raw
 from understudy.training.data.sets import SETS, jobs_of, source_of
-from understudy.training.data.store import Job
+from understudy.training.data.job import Job
 from understudy.training.floor import floor_height
 from understudy.training.formats.source import SourceMotion
 from understudy.training.retarget import Drive, Foot, Rig, leg_length, retarget

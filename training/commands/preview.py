@@ -18,7 +18,8 @@ from ...backend.errors import BadInput
 from ...backend.motion import npz
 from .. import preview
 from ..data.sets import jobs_of, source_of
-from ..data.store import Job, read_index
+from ..data.job import Job
+from ..data.store import read_index
 from ..verify import bone_angles, standing_feet
 
 PER_SHEET = 4

@@ -19,7 +19,7 @@ from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item
 from .raw import Raw
-from .store import FPS, Job
+from .job import FPS, Job
 from .travel import give_travel
 
 LICENCE = "CC0-1.0"

@@ -22,7 +22,7 @@ from ..retarget import Rig, retarget
 from . import rigs
 from .captions import Captions
 from .raw import Raw
-from .store import FPS, Job
+from .job import FPS, Job
 
 CMU_UNIT = 0.0254 / 0.45
 """Metres per unit of CMU's files (ASF ``length 0.45``, inches)."""

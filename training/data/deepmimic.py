@@ -16,7 +16,7 @@ from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item
 from .raw import Raw
-from .store import FPS, Job
+from .job import FPS, Job
 
 LICENCE = "MIT"
 ATTRIBUTION = "xbpeng/DeepMimic, (c) 2018 Xue Bin Peng"

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .metadata import EnhancedMetadata
+
 Split = Literal["train", "val", "test"]
 
 
@@ -45,6 +47,11 @@ class Item(BaseModel):
     licence: str = ""
     commercial: bool = True
     known: list[str] = Field(default_factory=list)
+    speech: str = ""
+    """The recording, relative to the store; it starts with the clip."""
+    words: str = ""
+    """JSON beside the clip: ``words`` and ``semantics`` with their seconds in the clip."""
+    metadata: EnhancedMetadata = Field(default_factory=EnhancedMetadata)
 
     @model_validator(mode="after")
     def _tokens_match(self) -> Item:

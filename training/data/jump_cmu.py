@@ -14,7 +14,7 @@ from ..retarget import Rig
 from . import deepmimic, rigs
 from .captions import Captions
 from .raw import Raw
-from .store import Job
+from .job import Job
 
 LICENCE = "MIT; CMU mocap: free to use, no resale of the data"
 ATTRIBUTION = "arpspoof/Jump; mocap.cs.cmu.edu (NSF EIA-0196217)"

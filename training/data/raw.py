@@ -23,6 +23,22 @@ class Raw:
     root: Path
     cache: Path
 
+    def home(self, name: str, *marks: str) -> Path:
+        """The folder of a set: ``root/name``, or ``root`` itself when that is what was given.
+
+        Args:
+            name: the set's own folder.
+            marks: patterns (``*/*_poses.npz``); one of them must match inside the folder.
+
+        Raises:
+            BadInput: no such folder.
+        """
+        for folder in (self.root / name, self.root):
+            if folder.is_dir() and (not marks or any(next(folder.glob(mark), None) for mark in marks)):
+                return folder
+        wanted = f" with {' or '.join(marks)}" if marks else ""
+        raise BadInput(f"There is no folder {name}{wanted} under {self.root}.", field="root")
+
     def path(self, relative: str) -> Path:
         """A file that must be there, or the table of that name that comes with us.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..formats.source import SourceMotion
 from ..retarget import Rig
 from .raw import Raw
-from .store import Job
+from .job import Job
 
 SETS: dict[str, str] = {
     "cmu": ".cmu",

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +24,14 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.contacts import detect_contacts
 from ..repair import foot_heights
 from .item import Item
+from .job import FPS, Converted, Job
 
-FPS = 30.0
 VERSION = 5
 """Raised whenever a converter gives other clips than before, so that old ones are made again."""
 
 
 CONTACT_WITHIN = 0.03
 """Metres: a foot whose lowest point is higher than this is not stored as a contact."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One clip to make: ``convert(path, **arguments)``; all of it crosses process borders."""
-
-    set: str
-    name: str
-    convert: Callable[..., Clip]
-    path: Path
-    arguments: dict[str, Any] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,8 @@ def _existing(path: Path) -> Clip | None:
 
 
 def _made(job: Job) -> Clip:
-    clip = job.convert(job.path, **job.arguments)
+    made = job.convert(job.path, **job.arguments)
+    clip = made.clip if isinstance(made, Converted) else made
     if not (np.isfinite(clip.poses).all() and np.isfinite(clip.trans).all()):
         raise BadInput("The converted motion holds numbers that are not finite.")
     if len(clip) < 2:
