@@ -1,0 +1,236 @@
+"""Fit our skeleton to bare joint positions: SMPL-like joints, KIT, Kinect, COCO, whatever has legs.
+
+Two steps: rotations in closed form (:mod:`.analytic`), then Gauss-Newton over all frames
+(:mod:`.refine`), kept only where it brings the joints nearer. A twist that positions do not show is
+continuous over time and natural, not measured; ``known`` says which parts were there at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from ...backend.errors import BadInput
+from ...backend.motion import rotations as rot
+from ...backend.motion.clip import Clip
+from ...backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, PARTS, REST_OFFSETS
+from ..retarget import leg_length
+from . import analytic
+from .gaps import bridge
+from .points import bone_offsets, check_names, rest_points
+from .refine import errors, posed_points, refine
+
+Prior = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""A pose prior: given body poses (T, 21, 3), axis-angle of joints 1 to 21, and (T, 21) whether the joints
+say anything about each rotation, returns plausible poses of that shape. Rotations without a clue take
+its values."""
+
+_LEGS = (("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))
+_GOOD_ENOUGH = 1e-4
+"""Metres: a mean error below this is not worth a refinement."""
+_ENOUGH = 0.5
+"""Share of the frames in which a joint must be there for its part to be known."""
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "lower_trans": ("left_knee", "right_knee", "left_ankle", "right_ankle"),
+    "upper": ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    "hands": tuple(f"{side}_{finger}{k}" for side in ("left", "right")
+                   for finger in ("index", "middle", "ring", "pinky") for k in (1, 2)),
+}  # fmt: skip
+
+
+def fit_joints(
+    joints: np.ndarray,
+    names: Sequence[str],
+    *,
+    fps: float,
+    known: Mapping[str, bool] | None = None,
+    scale: Literal["leg"] | float | None = "leg",
+    bones: Mapping[str, Sequence[float]] | None = None,
+    prior: Prior | None = None,
+    steps: int = 3,
+) -> Clip:
+    """Poses of our skeleton that put its joints where the source's are.
+
+    Args:
+        joints: (T, N, 3) world positions, metres, Y up; NaN where a joint is missing.
+        names: of the columns: our joint names and the names of :data:`.points.EXTRAS`. Legs and a
+            pelvis (or both hips) are needed.
+        fps: frames per second.
+        known: which parts the source contains, where the caller knows better than the joints show.
+        scale: ``"leg"`` makes the source's legs as long as ours, a number multiplies positions,
+            ``None`` leaves them.
+        bones: rest directions of the source's bones, see :func:`.points.bone_offsets`.
+        prior: fills in rotations that no joint says anything about.
+        steps: Gauss-Newton steps, 0 for none.
+
+    Returns:
+        A clip at the same frame rate; its floor is the source's, scaled about y = 0. ``meta`` has
+        ``fit_error_mm``, the mean distance between the source's joints, scaled, and the same joints of
+        the fitted poses on a body with the source's bone lengths; and ``fit`` with further facts.
+
+    Raises:
+        BadInput: shapes or names do not fit, or a joint that is needed is never there.
+    """
+    at, seen = _checked(joints, names, fps)
+    factor = _scale(at, seen, scale)
+    at = {name: points * factor for name, points in at.items()}
+    own = list(at)
+    offsets = bone_offsets(bones)
+    rest = analytic.with_middles(at, seen, rest_points(offsets))
+    solution = analytic.solve(analytic.Points(at, seen, rest, fps), len(joints))
+    told = solution.seen.copy()
+    local = analytic.locals_of(solution, fps)
+    if prior is not None:
+        local = _with_prior(local, told, prior)
+
+    body = _body_of(solution.world, at, seen, offsets)
+    wanted = np.stack([at[name] for name in own], axis=1)
+    weights = np.stack([seen[name] for name in own], axis=1).astype(np.float64)
+    trans = _trans(at, local, body)
+    before = _error(local, trans, body, own, wanted, weights)
+    after, refined = before, False
+    if steps and before > _GOOD_ENOUGH:
+        candidate = refine(local, trans, body, own, wanted, weights, fps, steps=steps)
+        after = _error(*candidate, body, own, wanted, weights)
+        refined = after < before
+        if refined:
+            local = candidate[0]
+
+    clip_trans = _trans(at, local, REST_OFFSETS)
+    ours, _ = posed_points(local, clip_trans, REST_OFFSETS, own)
+    return Clip(
+        poses=rot.matrix_to_axis_angle(local),
+        trans=clip_trans,
+        fps=float(fps),
+        known=_known(seen, told, known),
+        meta={
+            "scale": round(float(factor), 4),
+            "fit_error_mm": round(1000 * min(before, after), 3),
+            "fit": {
+                "closed_form_mm": round(1000 * before, 3),
+                "refined": refined,
+                "own_proportions_mm": round(1000 * float(errors(ours, wanted, weights).mean()), 3),
+                "seen": round(float(weights.mean()), 4),
+            },
+        },
+    )
+
+
+def _checked(
+    joints: np.ndarray, names: Sequence[str], fps: float
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Positions (T, 3) and truth values (T,) of the joints that are ever there, by name."""
+    joints = np.asarray(joints, dtype=np.float64)
+    if joints.ndim != 3 or joints.shape[2] != 3 or joints.shape[1] != len(names):
+        raise BadInput(
+            f"Joints must have the shape (frames, {len(names)}, 3), not {joints.shape}.", field="joints"
+        )
+    if len(joints) < 2:
+        raise BadInput(f"A motion needs at least two frames, this one has {len(joints)}.", field="joints")
+    if not fps > 0:
+        raise BadInput(f"The frame rate must be above zero, not {fps:g}.", field="fps")
+    filled, seen = bridge(joints, fps)
+    there = [i for i in range(len(names)) if seen[:, i].any()]
+    check_names([names[i] for i in there])
+    return {names[i]: filled[:, i] for i in there}, {names[i]: seen[:, i] for i in there}
+
+
+def _scale(at: dict[str, np.ndarray], seen: dict[str, np.ndarray], scale: str | float | None) -> float:
+    if scale is None:
+        return 1.0
+    if not isinstance(scale, str):
+        return float(scale)
+    lengths = []
+    for hip, knee, ankle in _LEGS:
+        shin = _length(at[ankle] - at[knee], seen[ankle] & seen[knee])
+        # Without hip joints the thigh is taken to be as long against the shin as ours.
+        thigh = _length(at[knee] - at[hip], seen[knee] & seen[hip]) if hip in at else shin * _THIGH_PER_SHIN
+        lengths.append(thigh + shin)
+    length = float(np.mean(lengths))
+    if not length > 1e-6:
+        raise BadInput("The legs have no length, so the body has no scale.", field="joints")
+    return leg_length() / length
+
+
+_THIGH_PER_SHIN = float(
+    np.linalg.norm(REST_OFFSETS[INDEX["left_knee"]]) / np.linalg.norm(REST_OFFSETS[INDEX["left_ankle"]])
+)
+
+
+def _length(bone: np.ndarray, seen: np.ndarray) -> float:
+    length = np.linalg.norm(bone, axis=-1)
+    return float(np.median(length[seen] if seen.any() else length))
+
+
+def _body_of(
+    world: np.ndarray, at: dict[str, np.ndarray], seen: dict[str, np.ndarray], offsets: np.ndarray
+) -> np.ndarray:
+    """Rest offsets (55, 3) with the source's proportions.
+
+    Bones keep their rest direction and take the source's median length. Where several bones are rigid to
+    one joint (hips and spine on the pelvis, neck and collars on the chest) their mean place relative to
+    it is taken: no rotation could make up for other proportions there.
+    """
+    body = np.array(offsets)
+    for j, parent in enumerate(PARENTS):
+        if parent < 0:
+            continue
+        name, base = JOINT_NAMES[j], JOINT_NAMES[parent]
+        if name not in at or base not in at:
+            continue
+        there = seen[name] & seen[base]
+        if not there.any():
+            continue
+        bone = (at[name] - at[base])[there]
+        if base in ("pelvis", "spine3"):
+            turned = np.einsum("tji,tj->ti", world[there, parent], bone)
+            body[j] = np.median(turned, axis=0)
+        else:
+            body[j] *= np.median(np.linalg.norm(bone, axis=-1)) / np.linalg.norm(body[j])
+    if "pelvis" not in at and "hips" in at:
+        width = _length(at["left_hip"] - at["right_hip"], seen["hips"])
+        ratio = width / (2 * body[INDEX["left_hip"], 0])
+        body[INDEX["left_hip"], 0] *= ratio
+        body[INDEX["right_hip"], 0] *= ratio
+    return body
+
+
+def _trans(at: dict[str, np.ndarray], local: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """(T, 3): the middle of the hips lies where the source's does."""
+    if "hips" in at:
+        middle = 0.5 * (body[INDEX["left_hip"]] + body[INDEX["right_hip"]])
+        return at["hips"] - local[:, 0] @ middle - body[0]
+    return at["pelvis"] - body[0]
+
+
+def _error(
+    local: np.ndarray,
+    trans: np.ndarray,
+    body: np.ndarray,
+    names: list[str],
+    wanted: np.ndarray,
+    weights: np.ndarray,
+) -> float:
+    points, _ = posed_points(local, trans, body, names)
+    return float(errors(points, wanted, weights).mean())
+
+
+def _with_prior(local: np.ndarray, told: np.ndarray, prior: Prior) -> np.ndarray:
+    poses = rot.matrix_to_axis_angle(local[:, 1:22])
+    proposed = np.asarray(prior(poses, told[:, 1:22]))
+    result = np.array(local)
+    result[:, 1:22] = np.where(told[:, 1:22, None, None], local[:, 1:22], rot.axis_angle_to_matrix(proposed))
+    return result
+
+
+def _known(
+    seen: dict[str, np.ndarray], told: np.ndarray, given: Mapping[str, bool] | None
+) -> dict[str, bool]:
+    """Which parts are there: positions never tell a jaw or an eye."""
+    found = dict.fromkeys(PARTS, False)
+    for part, needed in _NEEDED.items():
+        found[part] = all(name in seen and seen[name].mean() >= _ENOUGH for name in needed)
+    found["lower_trans"] &= bool(told[:, 0].mean() >= _ENOUGH)
+    return {**found, **(given or {})}
