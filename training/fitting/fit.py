@@ -19,6 +19,7 @@ from ...backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, PARTS, REST_
 from ..retarget import leg_length
 from . import analytic
 from .gaps import bridge
+from .noise import steadied
 from .points import bone_offsets, check_names, rest_points
 from .refine import errors, posed_points, refine
 
@@ -73,7 +74,7 @@ def fit_joints(
     Raises:
         BadInput: shapes or names do not fit, or a joint that is needed is never there.
     """
-    at, seen = _checked(joints, names, fps)
+    at, seen, noise = _checked(joints, names, fps)
     factor = _scale(at, seen, scale)
     at = {name: points * factor for name, points in at.items()}
     own = list(at)
@@ -112,6 +113,7 @@ def fit_joints(
                 "closed_form_mm": round(1000 * before, 3),
                 "refined": refined,
                 "own_proportions_mm": round(1000 * float(errors(ours, wanted, weights).mean()), 3),
+                "jitter_mm": round(1000 * noise, 2),
                 "seen": round(float(weights.mean()), 4),
             },
         },
@@ -120,8 +122,8 @@ def fit_joints(
 
 def _checked(
     joints: np.ndarray, names: Sequence[str], fps: float
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Positions (T, 3) and truth values (T,) of the joints that are ever there, by name."""
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
+    """Positions (T, 3) and truth values (T,) of the joints that are ever there, by name; their jitter."""
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[2] != 3 or joints.shape[1] != len(names):
         raise BadInput(
@@ -134,7 +136,12 @@ def _checked(
     filled, seen = bridge(joints, fps)
     there = [i for i in range(len(names)) if seen[:, i].any()]
     check_names([names[i] for i in there])
-    return {names[i]: filled[:, i] for i in there}, {names[i]: seen[:, i] for i in there}
+    filled, noise = steadied(filled[:, there], seen[:, there], fps)
+    return (
+        {names[i]: filled[:, k] for k, i in enumerate(there)},
+        {names[i]: seen[:, i] for i in there},
+        noise,
+    )
 
 
 def _scale(at: dict[str, np.ndarray], seen: dict[str, np.ndarray], scale: str | float | None) -> float:
