@@ -59,6 +59,32 @@ def test_bvh_channels_are_multiplied_in_their_order_and_positions_replace_the_of
     assert motion.rotations[1, 1] == pytest.approx(expected[0])
 
 
+def test_bvh_positions_of_any_joint_replace_its_offset_and_a_rest_pose_may_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "moving.bvh"
+    text = TINY.replace(
+        "3 Zrotation Xrotation Yrotation", "6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
+    )
+    text = text.replace("30 0 0 0 0 0 0", "30 0 0 0 7 8 9 0 0 0").replace(
+        "90 0 0 0 90 0", "90 0 0 1 2 3 0 90 0"
+    )
+    path.write_bytes(text.encode())
+    sideways = axis_angle_to_matrix(np.array([0, 0, np.pi / 2]))
+    motion = bvh.motion_of(
+        bvh.read_bvh(path),
+        rows=np.array([0, 1]),
+        fps=30,
+        unit=1.0,
+        rest_axes={"Hips": sideways, "Knee": sideways},
+    )
+    assert motion.positions[0, 1] - motion.positions[0, 0] == pytest.approx([7, 8, 9])
+    assert motion.positions[1, 1] - motion.positions[1, 0] == pytest.approx([-2, 1, 3])
+    # In the rest pose the hips are turned by 90 degrees about Z: the knee lies at their +X, and in the second
+    # frame, turned just so, they are at rest.
+    assert motion.rest_point("Knee") - motion.rest_point("Hips") == pytest.approx([4, 0, 0])
+    assert motion.rotations[1, 0] == pytest.approx(np.eye(3))
+    assert motion.point("Knee.tip")[1] - motion.positions[1, 1] == pytest.approx([0, 0, -5])
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [

@@ -75,7 +75,7 @@ def pose(
 
     Args:
         parents: -1 for the root.
-        offsets: (J, 3) joint offsets to the parent in the rest pose.
+        offsets: (J, 3) joint offsets to the parent in the rest pose, or (T, J, 3) where they change.
         local: (T, J, 3, 3) rotations relative to the parent.
         root: (T, 3) world positions of the root joint.
 
@@ -89,7 +89,8 @@ def pose(
             world[:, j], positions[:, j] = local[:, j], root
         else:
             world[:, j] = world[:, parent] @ local[:, j]
-            positions[:, j] = positions[:, parent] + world[:, parent] @ offsets[j]
+            step = world[:, parent] @ offsets[..., j, :, None]
+            positions[:, j] = positions[:, parent] + step[..., 0]
     return world, positions
 
 
