@@ -75,6 +75,15 @@ def listed_rate(name: str) -> Rate | None:
     return Rate(entry["rate"], "most of the subset" if entry["subjects"] else "listing")
 
 
+def stated_rate(path: Path) -> float | None:
+    """The rate that an SMPL+H file states; None for any other file."""
+    try:
+        with Archive(path) as opened:
+            return keys.read_fps(opened, 1, None, []) if "mocap_framerate" in opened else None
+    except UnderstudyError:
+        return None
+
+
 def twin_rate(twin: Path, frames: int) -> Rate | None:
     """The rate in an SMPL+H file; None when it cannot be read or is not of the same sequence.
 
