@@ -128,12 +128,13 @@ def retarget(motion: SourceMotion, rig: Rig) -> Clip:
     middle = 0.5 * (motion.point(rig.hips[0]) + motion.point(rig.hips[1])) * scale
     ours = 0.5 * (REST_OFFSETS[INDEX["left_hip"]] + REST_OFFSETS[INDEX["right_hip"]])
     trans = middle - world[:, 0] @ ours - J0
+    timing = dict(zip(("original_fps", "original_frames"), motion.original or (), strict=False))
     return Clip(
         poses=rot.matrix_to_axis_angle(local),
         trans=trans,
         fps=motion.fps,
         known=dict(rig.known),
-        meta={"scale": round(float(scale), 4), "sole_tilt_deg": tilts},
+        meta={"scale": round(float(scale), 4), "sole_tilt_deg": tilts, **timing},
     )
 
 

@@ -7,7 +7,7 @@ takes a nearest-neighbour search.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +28,9 @@ class TokenizerConfig(BaseModel):
     depth: int = 2
     dilation_growth: int = 3
     dropout: float = 0.1
+    norm: Literal["time", "frame"] = "time"
+    """What a residual block is normalised over: groups of channels over all frames of the input (SynTalker's
+    way; a whole clip then looks different from a training window), or the channels of each frame alone."""
 
     @property
     def stride(self) -> int:
@@ -40,11 +43,18 @@ class Quantized(NamedTuple):
     codes: Tensor  # (B, L, Q)
 
 
+class _FrameNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of (B, C, T), each frame for itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
 class _Residual(nn.Module):
-    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+    def __init__(self, width: int, dilation: int, dropout: float, norm: str) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.GroupNorm(8, width),
+            _FrameNorm(width) if norm == "frame" else nn.GroupNorm(8, width),
             nn.SiLU(),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
             nn.SiLU(),
@@ -60,7 +70,7 @@ def _stack(config: TokenizerConfig, *, reverse: bool) -> nn.Sequential:
     dilations = [config.dilation_growth**i for i in range(config.depth)]
     if reverse:
         dilations.reverse()
-    return nn.Sequential(*(_Residual(config.width, d, config.dropout) for d in dilations))
+    return nn.Sequential(*(_Residual(config.width, d, config.dropout, config.norm) for d in dilations))
 
 
 class PartTokenizer(nn.Module):

@@ -18,7 +18,7 @@ from understudy.training.augment import extend, find_cycle
 from understudy.training.cli import main
 from understudy.training.data.captions import mirror_caption
 from understudy.training.data.item import Item
-from understudy.training.data.store import write_index
+from understudy.training.data.prepare import write_index
 from understudy.training.dataset import Motion, load_corpus
 from understudy.training.metrics import Neighbours, descriptor
 from understudy.training.stages import diffusion, language, tokenizer
@@ -55,7 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 text=[f"a person walks and waves the left hand {i}"], end_frame=len(clip), known=["lower_trans", "upper"],
             )
         )  # fmt: skip
-    write_index(folder, items, replacing={"cmu"})
+    write_index(folder, items)
     return folder
 
 

@@ -13,8 +13,9 @@ from understudy.backend.errors import BadInput
 from understudy.backend.motion import npz
 from understudy.training import cli
 from understudy.training.data.item import Item
+from understudy.training.data.prepare import prepare
 from understudy.training.data.sets import jobs_of
-from understudy.training.data.store import prepare, read_index, read_item
+from understudy.training.data.store import read_index, read_item
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 CLIPS = {
@@ -38,7 +39,7 @@ def test_clips_index_and_report(store: Path) -> None:
     items = read_index(store)
     assert {item.path.removeprefix("clips/").removesuffix(".npz") for item in items} == CLIPS
     report = json.loads((store / "report.json").read_text())
-    assert report["cmu"]["read"] == 3 and report["cmu"]["skipped"] == {}
+    assert report["cmu"]["read"] == 3 + report["cmu"]["left_out_count"] and report["cmu"]["skipped"] == {}
     assert report["cmu"]["hours"] == pytest.approx((23 + 15 + 10) / 30 / 3600, abs=1e-4)
     assert sum(part["captions"] for part in report.values()) == sum(len(item.text) for item in items)
     low, middle, high = report["cmu"]["contact_sole_cm_p5_p50_p95_median_of_clips"]
@@ -79,8 +80,8 @@ def test_a_second_run_keeps_what_is_there_and_other_sets(store: Path, tmp_path: 
     victim = copy / "clips/cmu/11_01.npz"
     victim.write_bytes(victim.read_bytes()[:500])  # an interrupted disk
     before = (copy / "clips/cmu/02_03.npz").stat().st_mtime_ns
-    report = prepare(jobs_of("cmu", RAW, copy), copy)
-    assert (report["cmu"]["made"], report["cmu"]["kept"]) == (1, 2)
+    report = prepare("cmu", jobs_of("cmu", RAW, copy), copy)
+    assert (report["made"], report["kept"]) == (1, 2)
     assert (copy / "clips/cmu/02_03.npz").stat().st_mtime_ns == before
     assert victim.read_bytes() == (store / "clips/cmu/11_01.npz").read_bytes()
     assert read_index(copy) == read_index(store)

@@ -17,9 +17,9 @@ from PIL import Image
 from ...backend.errors import BadInput
 from ...backend.motion import npz
 from .. import preview
-from ..data.sets import jobs_of, source_of
 from ..data.job import Job
-from ..data.store import read_index
+from ..data.sets import SETS, jobs_of, source_of
+from ..data.store import iter_index
 from ..verify import bone_angles, standing_feet
 
 PER_SHEET = 4
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    paths = sorted({item.path for item in read_index(arguments.store)})
+    paths = sorted({item.path for item in iter_index(arguments.store)})
     names = [path.removeprefix("clips/").removesuffix(".npz") for path in paths]
     unknown = [name for name in arguments.clips if name not in names]
     if unknown:
@@ -51,8 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
         names[i] for i in np.unique(np.linspace(0, len(names) - 1, arguments.count).astype(int))
     ]
     jobs: dict[str, Job] = {}
-    if arguments.root:
-        jobs = {f"{job.set}/{job.name}": job for job in jobs_of("open", arguments.root, arguments.store)}
+    for dataset in sorted({name.split("/")[0] for name in chosen}) if arguments.root else ():
+        if dataset in SETS:
+            named = {
+                f"{job.set}/{job.name}": job for job in jobs_of(dataset, arguments.root, arguments.store)
+            }
+            jobs |= {name: named[name] for name in chosen if name in named}
     checks: dict[str, Any] = {}
     for page, first in enumerate(range(0, len(chosen), PER_SHEET), 1):
         rows: list[tuple[str, Image.Image]] = []
@@ -71,8 +75,9 @@ def _rows(store: Path, name: str, job: Job | None, checks: dict[str, Any]) -> li
     clip = npz.read_clip(store / "clips" / f"{name}.npz")
     frames = preview.evenly(len(clip), 8)
     rows = []
-    if job is not None:
-        motion, rig = source_of(job)
+    source = source_of(job) if job is not None else None
+    if job is not None and source is not None:
+        motion, rig = source
         world_roots = [n for n in motion.names if n in ("root", "Armature")] if job.set == "cc0" else []
         rows.append(
             (

@@ -18,8 +18,8 @@ from ..repair import foot_heights, ground
 from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item
-from .raw import Raw
 from .job import FPS, Job
+from .raw import Raw
 from .travel import give_travel
 
 LICENCE = "CC0-1.0"
@@ -28,11 +28,9 @@ ATTRIBUTION = "Mesh2Motion/mesh2motion-app"
 
 
 def jobs(raw: Raw) -> list[Job]:
-    """One job per animation that moves."""
+    """One job per animation; those that do not move are left out."""
     result = []
     for row in raw.table("cc0/animations.csv"):
-        if row["static"] == "yes":
-            continue
         stem = "base" if "base" in row["file"] else "addon"
         name = f"{stem}_{row['name'].replace(' ', '_').replace('-', '_')}"
         item = Item(
@@ -43,7 +41,9 @@ def jobs(raw: Raw) -> list[Job]:
             r"\b(forward|ahead)\b", row["caption_1"] + " " + row["caption_2"]
         )
         options = {"animation": row["name"], "travels": bool(in_place)}
-        result.append(Job("cc0", name, convert, raw.path(f"cc0/{row['file']}"), options, [item]))
+        static = "It is a motionless rest pose." if row["static"] == "yes" else ""
+        path = raw.path(f"cc0/{row['file']}")
+        result.append(Job("cc0", name, convert, path, options, [item], left_out=static))
     return result
 
 

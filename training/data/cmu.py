@@ -21,8 +21,8 @@ from ..repair import ground, remove_spikes
 from ..retarget import Rig, retarget
 from . import rigs
 from .captions import Captions
-from .raw import Raw
 from .job import FPS, Job
+from .raw import Raw
 
 CMU_UNIT = 0.0254 / 0.45
 """Metres per unit of CMU's files (ASF ``length 0.45``, inches)."""
@@ -45,7 +45,7 @@ def missing_bones(raw: Raw) -> dict[str, list[tuple[list[str], list[float]]]]:
 
 
 def jobs(raw: Raw) -> list[Job]:
-    """One job per trial of the manifest."""
+    """One job per trial of the manifest; AMC files of trials that are there as BVH are left out."""
     captions = Captions(raw)
     missing = missing_bones(raw)
     folders = {
@@ -73,7 +73,17 @@ def jobs(raw: Raw) -> list[Job]:
         else:
             arguments["missing"] = missing.get(str(Path(relative).parent), [])
             result.append(Job("cmu", trial, convert_bvh, path, arguments, items))
+        for other in row["other_paths"].split():
+            if other.endswith(".amc") and (folders["amc"] / other).is_file():
+                result.append(_copy(folders["amc"] / other, trial, fps))
     return result
+
+
+def _copy(path: Path, trial: str, fps: float) -> Job:
+    """An AMC file whose trial is converted from a BVH file."""
+    arguments = {"fps": fps, "skip": 0, "skeleton": path.with_name(f"{path.parent.name}.asf")}
+    why = "The trial is converted from its BVH file."
+    return Job("cmu", f"{trial}.amc", convert_amc, path, arguments, left_out=why)
 
 
 def read_bvh_motion(
@@ -99,14 +109,15 @@ def read_bvh_motion(
         for name in joints:
             offsets[file.names.index(name)] += vector
     daz = "rButtock" in file.names
+    original = (fps, len(file.values) - skip)
     rows = skip + picked_rows(len(file.values) - skip, fps, target_fps)
     if daz:
         motion = bvh.motion_of(file, rows=rows, fps=target_fps, unit=DAZ_UNIT, offsets=offsets)
         t_pose = bvh.motion_of(file, rows=np.array([0]), fps=target_fps, unit=DAZ_UNIT, offsets=offsets)
-        return _from_t_pose(motion, t_pose), rigs.DAZ
+        return _from_t_pose(motion, t_pose).replace(original=original), rigs.DAZ
     motion = bvh.motion_of(file, rows=rows, fps=target_fps, unit=CMU_UNIT, offsets=offsets)
     table = rigs.MAX_NAMES if "Chest2" in file.names else rigs.MOTIONBUILDER_NAMES
-    return _renamed(motion, table), rigs.ASF
+    return _renamed(motion, table).replace(original=original), rigs.ASF
 
 
 def picked_rows(frames: int, fps: float, target_fps: float) -> np.ndarray:
@@ -140,7 +151,8 @@ def read_amc_motion(
     bones = asf.read_asf(skeleton)
     values = asf.read_amc(path, bones)
     rows = skip + picked_rows(len(values) - skip, fps, target_fps)
-    return asf.motion_of(bones, values, rows=rows, fps=target_fps, unit=CMU_UNIT), rigs.ASF
+    motion = asf.motion_of(bones, values, rows=rows, fps=target_fps, unit=CMU_UNIT)
+    return motion.replace(original=(fps, len(values) - skip)), rigs.ASF
 
 
 def convert_amc(path: Path, *, fps: float, skip: int, skeleton: Path) -> Clip:

@@ -15,26 +15,25 @@ from ..repair import ground, remove_spikes
 from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item
-from .raw import Raw
 from .job import FPS, Job
+from .raw import Raw
 
 LICENCE = "MIT"
 ATTRIBUTION = "xbpeng/DeepMimic, (c) 2018 Xue Bin Peng"
 
 
 def jobs(raw: Raw) -> list[Job]:
-    """One job per file that is no mirror image of another."""
+    """One job per file; mirror images are left out."""
     folder = raw.folder("deepmimic/deepmimic", "deepmimic/motions.tar.xz")
     result = []
     for row in raw.table("deepmimic/captions.csv"):
         name = Path(row["file"]).stem.removeprefix("humanoid3d_")
-        if name.endswith("_mirror"):
-            continue
+        mirrored = "It is the mirror image of another file." if name.endswith("_mirror") else ""
         item = Item(
             dataset="deepmimic", motion_name=name, trial=name, kind="whole", text=[row["caption_1"], row["caption_2"]],
             caption_source="deepmimic", source=ATTRIBUTION, licence=LICENCE,
         )  # fmt: skip
-        result.append(Job("deepmimic", name, convert, folder / row["file"], {}, [item]))
+        result.append(Job("deepmimic", name, convert, folder / row["file"], {}, [item], left_out=mirrored))
     return result
 
 

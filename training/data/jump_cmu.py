@@ -13,8 +13,8 @@ from ..formats.source import SourceMotion
 from ..retarget import Rig
 from . import deepmimic, rigs
 from .captions import Captions
-from .raw import Raw
 from .job import Job
+from .raw import Raw
 
 LICENCE = "MIT; CMU mocap: free to use, no resale of the data"
 ATTRIBUTION = "arpspoof/Jump; mocap.cs.cmu.edu (NSF EIA-0196217)"
@@ -23,22 +23,21 @@ LATE = 1 / 30
 
 
 def jobs(raw: Raw) -> list[Job]:
-    """One job per trial that the CMU set does not have."""
+    """One job per trial; those that the CMU set has are left out."""
     folder = raw.folder("jump_cmu/jump_cmu", "jump_cmu/jump_cmu.tar.xz")
     captions = Captions(raw)
     better = {row["trial"] for row in raw.table("cmu/manifest.csv")}
     result = []
     for row in raw.table("jump_cmu/manifest.csv"):
         trial = row["trial"]
-        if trial in better:
-            continue
+        copied = "The set cmu has this trial, with wrists and toes." if trial in better else ""
         scale = float(row["time_scale"])
         items = captions.items(
             "jump_cmu", trial, row["cmu_description"], offset=LATE * scale,
             common={"source": ATTRIBUTION, "licence": LICENCE},
         )  # fmt: skip
         path = folder.parent / row["file"]
-        result.append(Job("jump_cmu", trial, convert, path, {"time_scale": scale}, items))
+        result.append(Job("jump_cmu", trial, convert, path, {"time_scale": scale}, items, left_out=copied))
     return result
 
 

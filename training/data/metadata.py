@@ -94,7 +94,10 @@ class EnhancedMetadata(_Block):
             return self
         mine, theirs = self.model_dump(), other.model_dump()
         joined = {
-            block: {**(theirs[block] or {}), **{k: v for k, v in (mine[block] or {}).items() if v is not None}}
+            block: {
+                **(theirs[block] or {}),
+                **{k: v for k, v in (mine[block] or {}).items() if v is not None},
+            }
             or None
             for block in type(self).model_fields
         }

@@ -2,47 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from ..formats.source import SourceMotion
 from ..retarget import Rig
-from .raw import Raw
 from .job import Job
+from .raw import Raw
 
 SETS: dict[str, str] = {
     "cmu": ".cmu",
     "cc0": ".cc0",
     "deepmimic": ".deepmimic",
     "jump_cmu": ".jump_cmu",
+    "bandai_namco": ".bandai_namco",
+    "amass": ".amass",
+    "babel": ".babel",
+    "humanml3d_amass": ".humanml3d_amass",
+    "motionx": ".motionx",
+    "smplx_folder": ".smplx_folder",
 }
 """Each set's converter module; it has ``jobs(raw) -> list[Job]`` and ``source_of(job)``."""
 
-OPEN: tuple[str, ...] = tuple(SETS)
-"""The sets that allow commercial use: what ``prepare open`` makes."""
+OPEN: tuple[str, ...] = ("cmu", "cc0", "deepmimic", "jump_cmu")
+"""The sets the shipped pack ``open`` is trained on: small, and all allow commercial use."""
 
 
-def jobs_of(dataset: str, root: Path, store: Path) -> list[Job]:
-    """The jobs of a set, or of all open sets.
+def names_of(datasets: Iterable[str]) -> list[str]:
+    """Set names in order; ``open`` stands for :data:`OPEN`, ``all`` for every set."""
+    groups = {"open": OPEN, "all": tuple(SETS)}
+    return list(dict.fromkeys(name for word in datasets for name in groups.get(word, (word,))))
+
+
+def jobs_of(dataset: str, root: Path, store: Path) -> Iterable[Job]:
+    """The jobs of a set.
 
     Args:
-        dataset: a name of :data:`SETS`, or ``open``.
+        dataset: a name of :data:`SETS`.
         root: the raw data.
         store: archives are unpacked under ``store/raw``.
+
+    Raises:
+        BadInput: the set is not under ``root`` (``field="root"``).
     """
-    raw = Raw(Path(root), Path(store) / "raw")
-    names = OPEN if dataset == "open" else (dataset,)
-    result: list[Job] = []
-    for name in names:
-        module = import_module(SETS[name], __package__)
-        jobs: Callable[[Raw], list[Job]] = module.jobs
-        result += jobs(raw)
-    return result
+    jobs: Callable[[Raw], Iterable[Job]] = _module(dataset).jobs
+    found = iter(jobs(Raw(Path(root), Path(store) / "raw")))
+    # A generator looks for its files at the first job: ask for it here, where a missing set is expected.
+    first = next(found, None)
+    return () if first is None else itertools.chain((first,), found)
 
 
-def source_of(job: Job) -> tuple[SourceMotion, Rig]:
-    """The motion a job reads, before it is retargeted, at the store's frame rate, and its rig."""
-    module = import_module(SETS[job.set], __package__)
-    read: Callable[[Job], tuple[SourceMotion, Rig]] = module.source_of
-    return read(job)
+def source_of(job: Job) -> tuple[SourceMotion, Rig] | None:
+    """The motion a job reads, before it is retargeted, at the store's frame rate, and its rig.
+
+    None for a set that needs no retargeting.
+    """
+    read: Callable[[Job], tuple[SourceMotion, Rig]] | None = getattr(_module(job.set), "source_of", None)
+    return read(job) if read else None
+
+
+def _module(dataset: str) -> ModuleType:
+    return import_module(SETS[dataset], __package__)

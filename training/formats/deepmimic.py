@@ -89,4 +89,5 @@ def motion_of(frames: np.ndarray, *, fps: float, time_scale: float = 1.0) -> Sou
         tips[f"{side}_ankle"] = rest[names.index(f"{side}_ankle")] + _TURN @ (
             np.array(_FOOT) * [1.0, 1.0, sign]
         )
-    return SourceMotion(names, parents, rest, world, positions, fps, tips)
+    mean_fps = (len(frames) - 1) / max(float(stamps[-1]), 1e-9)
+    return SourceMotion(names, parents, rest, world, positions, fps, tips, (round(mean_fps, 3), len(frames)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,16 @@ def motion_of(glb: Glb, animation: str, *, fps: float) -> SourceMotion:
         rotations=world @ np.swapaxes(rest_world, -1, -2),
         positions=positions,
         fps=fps,
+        original=_timing(keys.values()),
     )
+
+
+def _timing(tracks: Iterable[np.ndarray]) -> tuple[float, int] | None:
+    """Keys a second and number of keys of the track with the most; None for a single pose."""
+    longest = max(tracks, key=len)
+    if len(longest) < 2 or longest[-1] <= longest[0]:
+        return None
+    return round(float((len(longest) - 1) / (longest[-1] - longest[0])), 3), len(longest)
 
 
 def _between(

@@ -26,6 +26,8 @@ class SourceMotion:
         positions: (T, J, 3) world joint positions.
         fps: frames per second.
         tips: free ends of bones in the rest pose, by the joint they are fixed to.
+        original: frames per second (the mean, where frames last differently) and number of frames of the
+            file, before anything was resampled; ``None`` where nobody said.
     """
 
     names: tuple[str, ...]
@@ -35,6 +37,7 @@ class SourceMotion:
     positions: np.ndarray
     fps: float
     tips: dict[str, np.ndarray] = field(default_factory=dict)
+    original: tuple[float, int] | None = None
 
     def __len__(self) -> int:
         return len(self.rotations)
