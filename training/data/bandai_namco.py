@@ -193,24 +193,14 @@ def read_motion(path: Path, *, fps: float = FPS) -> tuple[SourceMotion, Rig]:
         BadInput: it is no BVH of this skeleton.
     """
     file = bvh.read_bvh(path)
-    missing = [name for name in _JOINTS if name not in file.names]
+    missing = [name for name in rigs_bvh.joints_of(rigs_bvh.BANDAI) if name not in file.names]
     if missing:
         raise BadInput(
             f"{path.name} is no Bandai-Namco skeleton: it has no joint {missing[0]}.", field="path"
         )
-    if not 0 < file.frame_time < 1:
-        raise BadInput(f"{path.name} gives no frame time.", field="path")
-    # The header's 0.0333333 means 30: at 30.00003 the last frame would be lost.
-    rate = round(1 / file.frame_time, 2)
-    rows = np.round(frame_picks(len(file.values), rate, fps)).astype(int)
+    rows = np.round(frame_picks(len(file.values), bvh.frame_rate(file, path.name), fps)).astype(int)
     motion = bvh.motion_of(file, rows=rows, fps=fps, unit=UNIT, rest_axes=rigs_bvh.BANDAI_REST)
     return motion, rigs_bvh.BANDAI
-
-
-_JOINTS = sorted(
-    {joint for drive in rigs_bvh.BANDAI.drives.values() for joint, _ in drive.sources}
-    | {joint for foot in rigs_bvh.BANDAI.feet for joint in (foot.ankle, foot.ball)}
-)
 
 
 def convert(path: Path) -> Clip:

@@ -32,6 +32,14 @@ def _one(name: str) -> tuple[tuple[str, float], ...]:
     return ((name, 1.0),)
 
 
+def joints_of(rig: Rig) -> list[str]:
+    """The source joints without which the rig cannot be driven."""
+    points = [joint for drive in rig.drives.values() for joint, _ in drive.sources]
+    points += [point for drive in rig.drives.values() for point in drive.bone[1:]]
+    points += [point for foot in rig.feet for point in (foot.ankle, foot.ball, foot.toes) if point]
+    return sorted({point.removesuffix(".tip") for point in points})
+
+
 # Bandai-Namco. Bones run along the joints' own X axis, on the right side along -X. Which way the other two
 # axes point was read off the motion: knees turn about their Y only and the shins go back; elbows turn about
 # -Y and bring the hand to the front; in "bye" and "byebye" the side of the hand that Y names (left -Y, right
@@ -94,5 +102,40 @@ BANDAI = Rig(
     hips=("UpperLeg_L", "UpperLeg_R"),
     legs=(("UpperLeg_L", "LowerLeg_L", "Foot_L"), ("UpperLeg_R", "LowerLeg_R", "Foot_R")),
     feet=(Foot("Foot_L", "Toes_L", "Toes_L"), Foot("Foot_R", "Toes_R", "Toes_R")),
+    flat_rest=True,
+)
+
+
+# 100STYLE, an Xsens figure: all angles zero is a T-pose that faces +Z, with its feet flat.
+def _xsens_side(side: str) -> dict[str, Drive]:
+    s = side.capitalize()
+    bones = {
+        "hip": ("knee", "Hip", "Knee"),
+        "knee": ("ankle", "Knee", "Ankle"),
+        "shoulder": ("elbow", "Shoulder", "Elbow"),
+        "elbow": ("wrist", "Elbow", "Wrist"),
+    }
+    limbs = {
+        f"{side}_{ours}": Drive(_one(f"{s}{start}"), (f"{side}_{child}", f"{s}{start}", f"{s}{end}"))
+        for ours, (child, start, end) in bones.items()
+    }
+    return {**limbs, f"{side}_collar": Drive(_one(f"{s}Collar")), f"{side}_wrist": Drive(_one(f"{s}Wrist"))}
+
+
+STYLE100 = Rig(
+    drives={
+        "pelvis": Drive(_one("Hips")),
+        # Four joints bend the trunk, at 18, 38, 56 and 74 % of the way from hips to neck; ours at 21, 47 and 59.
+        "spine1": Drive(_one("Chest")),
+        "spine2": Drive((("Chest2", 1.0), ("Chest3", 1.0))),
+        "spine3": Drive(_one("Chest4")),
+        "neck": Drive(_one("Neck")),
+        "head": Drive(_one("Head")),
+        **_xsens_side("left"),
+        **_xsens_side("right"),
+    },
+    hips=("LeftHip", "RightHip"),
+    legs=(("LeftHip", "LeftKnee", "LeftAnkle"), ("RightHip", "RightKnee", "RightAnkle")),
+    feet=(Foot("LeftAnkle", "LeftToe", "LeftToe"), Foot("RightAnkle", "RightToe", "RightToe")),
     flat_rest=True,
 )

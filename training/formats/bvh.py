@@ -46,7 +46,7 @@ def read_bvh(path: Path | str) -> Bvh:
     """Parse a file.
 
     Raises:
-        BadInput: it is no BVH, or a row is short.
+        BadInput: it is no BVH, a row is short, or a number is not finite.
     """
     text = Path(path).read_text(encoding="latin-1")
     head, separator, tail = text.partition("MOTION")
@@ -63,6 +63,8 @@ def read_bvh(path: Path | str) -> Bvh:
             f"{Path(path).name} promises {count} frames of {width} numbers but holds {numbers.size} numbers.",
             field="path",
         )
+    if not np.isfinite(numbers).all():
+        raise BadInput(f"{Path(path).name} holds numbers that are not finite.", field="path")
     return Bvh(names, parents, offsets, ends, channels, numbers.reshape(count, width), frame_time)
 
 
@@ -120,6 +122,21 @@ def _motion(tail: str) -> tuple[int, float, np.ndarray]:
     count_text, after = after_frames.split("Frame Time:", 1)
     time_text, _, numbers = after.lstrip().partition("\n")
     return int(count_text), float(time_text), np.array(numbers.split(), dtype=np.float64)
+
+
+def frame_rate(bvh: Bvh, name: str) -> float:
+    """Frames per second by the header, to a hundredth: a Frame Time of 0.0333333 means 30, not 30.00003.
+
+    Args:
+        bvh: the file.
+        name: of the file, for the error.
+
+    Raises:
+        BadInput: the header's frame time is none.
+    """
+    if not 0 < bvh.frame_time < 1:
+        raise BadInput(f"{name} gives no frame time.", field="path")
+    return round(1 / bvh.frame_time, 2)
 
 
 def euler_quaternion(degrees: np.ndarray, order: str) -> np.ndarray:
