@@ -19,6 +19,7 @@ SETS: dict[str, str] = {
     "deepmimic": ".deepmimic",
     "jump_cmu": ".jump_cmu",
     "bandai_namco": ".bandai_namco",
+    "100style": ".style100",
     "amass": ".amass",
     "babel": ".babel",
     "humanml3d_amass": ".humanml3d_amass",
