@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "stage": "train the tokenizers, the language model or the diffusion model",
     "evaluate": "measure a pack against the store",
     "pack": "make a pack of trained stages",
+    "vposer": "make the training data of the pose prior, in its three stages",
 }
 """Name of each command (and of its module) and its line of help."""
 
