@@ -20,6 +20,7 @@ SETS: dict[str, str] = {
     "jump_cmu": ".jump_cmu",
     "bandai_namco": ".bandai_namco",
     "100style": ".style100",
+    "aist": ".aist",
     "amass": ".amass",
     "babel": ".babel",
     "humanml3d_amass": ".humanml3d_amass",
