@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
 import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -27,7 +29,11 @@ MAX_ARRAY_BYTES = 512 * 1024**2
 """Largest array that is read: 30 minutes of SMPL-X poses in double precision at 120 fps are 285 MB."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: no clock in the file
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+    # numpy parses the text of an array's header as Python.
+    SyntaxError, tokenize.TokenError, TypeError, OverflowError, LookupError, struct.error,
+)  # fmt: skip
 
 
 def source_name(source: Source) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -319,6 +320,20 @@ def test_a_pickle_inside_is_never_run(tmp_path: Path) -> None:
     )
     assert len(amass.convert(fine).clip) == 15
     assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': '<f8', (((", b"{'descr': 3, 'shape': 'x'}", b"\xff\xfe", b'{"""']
+)
+def test_a_damaged_array_header_is_named(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bad_poses.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        text = header.ljust(53) + b"\n"
+        archive.writestr(
+            "poses.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(800)
+        )
+    with pytest.raises(BadInput, match=r"bad_poses\.npz"):
+        amass.convert(path)
 
 
 @settings(max_examples=25)

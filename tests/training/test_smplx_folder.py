@@ -158,6 +158,14 @@ def test_bad_files_are_named_and_never_run(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
+def test_other_sets_under_the_root_are_not_taken(tmp_path: Path) -> None:
+    made.write(tmp_path / "beat2/2_scott_0_1_1.npz", made.smplx(1, 60))
+    with pytest.raises(BadInput):
+        jobs_of(tmp_path)
+    (tmp_path / "dataset.toml").write_text('name = "mine"\n')
+    assert set(jobs_of(tmp_path)) == {"beat2/2_scott_0_1_1"}
+
+
 def test_an_empty_folder_is_a_wrong_root(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as error:
         jobs_of(tmp_path)

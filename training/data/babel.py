@@ -26,10 +26,10 @@ def jobs(raw: Raw) -> Iterator[Job]:
     home = babel_files.find(raw)
     if home is None:
         raise BadInput(f"There is no train.json of BABEL under {raw.root}.", field="root")
+    files = AmassFiles(raw.home("amass", *MARKS))
     entries, broken = babel_files.read(home)
     for path, why in broken.items():
         yield Job("babel", path.name, broken_file, path, {"why": why})
-    files = AmassFiles(raw.home("amass", *MARKS))
     for entry in sorted(entries.values(), key=lambda entry: entry.sid.zfill(8)):
         name = entry.sid.zfill(5)
         sequence = files.find(entry.name)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import mirror, resample
-from ..floor import floor_height, place_on_floor
+from ..floor import place_on_floor
 from .amass import MARKS, arguments_of, attribution, read_amass
 from .amass_files import AmassFiles, AmassSequence
 from .amass_fps import listed_rate, stated_rate
@@ -26,6 +26,7 @@ from .humanml3d_texts import Texts, read_splits
 from .item import Item, Split
 from .job import FPS, Converted, Job
 from .raw import Raw
+from .smpl_floor import floor_of
 
 SET = "humanml3d_amass"
 LICENCE = "HumanML3D: MIT; motion: AMASS, MPI non-commercial research licence"
@@ -39,13 +40,13 @@ def jobs(raw: Raw) -> Iterator[Job]:
     cuts, faults = read_index(index)
     if not cuts:
         raise BadInput(f"{index} has no cuts.", field="root")
+    files = AmassFiles(raw.home("amass", *MARKS))
     for number, fault in enumerate(faults):
         yield Job(SET, f"index.csv.{number}", _unusable, index, {"why": fault})
     # The repository keeps texts and splits one folder below its index.csv.
     inner = index.parent / "HumanML3D"
     folder = inner if inner.is_dir() else index.parent
     splits, texts = read_splits(folder), Texts(folder)
-    files = AmassFiles(raw.home("amass", *MARKS))
     for cut in cuts:
         for mirrored in (False, True):
             yield _job(cut, index, files, splits, texts, mirrored=mirrored)
@@ -137,7 +138,7 @@ def convert(path: Path, *, cut: Cut, mirrored: bool = False, **arguments: Any) -
     """
     whole, metadata = read_amass(path, **arguments)
     first, stop, step = cut.frames(whole.fps, len(whole))
-    floor = floor_height(resample(whole, FPS))
+    floor = floor_of(resample(whole, FPS))
     clip = place_on_floor(resample(whole.slice(first, stop), FPS), floor)
     meta = clip.meta | {"original_frames": stop - first, "first_frame": first, "humanml3d_step": step}
     clip = clip.replace(meta=meta)

@@ -7,10 +7,30 @@ body's legs are not as long as the subject's.
 
 from __future__ import annotations
 
-from ...backend.motion.clip import Clip
+import numpy as np
+
+from ...backend.motion.clip import Clip, move
+from ...backend.motion.contacts import detect_contacts
 from ..floor import floor_height, place_on_floor
+from ..repair import foot_heights
+
+FARTHEST = 0.05
+"""Metres between the standing level and the soles; more is no standing foot."""
+
+
+def floor_of(clip: Clip) -> float:
+    """Height of the floor, metres: the level of the standing feet, then the middle of their soles' heights.
+
+    The level is found by the ankles and toes of flat feet; a foot that stands pitched is a centimetre off,
+    which the lowest points of the soles in contact tell.
+    """
+    level = floor_height(clip)
+    standing = move(clip, np.array([0.0, -level, 0.0]))
+    contacts = detect_contacts(standing)
+    soles = foot_heights(standing)[(contacts[:, [0, 2]] + contacts[:, [1, 3]]) > 0.5]
+    return level + (float(np.clip(np.median(soles), -FARTHEST, FARTHEST)) if len(soles) else 0.0)
 
 
 def stand(clip: Clip) -> Clip:
-    """The clip with the level of its standing feet at y = 0; ``meta["floor"]`` is where it was, metres."""
-    return place_on_floor(clip, floor_height(clip))
+    """The clip with its floor at y = 0; ``meta["floor"]`` is where it was, metres."""
+    return place_on_floor(clip, floor_of(clip))

@@ -65,8 +65,20 @@ class _Caption(BaseModel):
 
 
 def jobs(raw: Raw) -> Iterator[Job]:
-    """One job per ``.npz`` file below the folder, and one for each side file that cannot be read."""
-    home = raw.home(SET, "**/*.npz")
+    """One job per ``.npz`` file below the folder, and one for each side file that cannot be read.
+
+    The folder is ``smplx_folder`` under the root, or the root itself, but that only with a ``dataset.toml`` or
+    motion files of its own: other sets keep ``.npz`` files under the same root.
+    """
+    home = raw.root / SET
+    if not home.is_dir() and (next(raw.root.glob("*.npz"), None) or (raw.root / ABOUT).is_file()):
+        home = raw.root
+    if not home.is_dir() or next(home.glob("**/*.npz"), None) is None:
+        raise BadInput(
+            f"There is no folder {SET} with .npz files under {raw.root}.",
+            hint=f"Put a {ABOUT} into the folder of your motion to prepare it as it is.",
+            field="root",
+        )
     yield from _walk(home, home, About(), "", {})
 
 
