@@ -15,6 +15,8 @@ from ..backend.errors import UnderstudyError
 
 COMMANDS: dict[str, str] = {
     "prepare": "turn a raw data set into clips and captions of a store",
+    "features": "make HumanML3D, KIT, whole-body or unified features of joints or of a store",
+    "statistics": "take mean and deviation of feature files",
     "preview": "draw clips of a store as contact sheets",
     "stage": "train the tokenizers, the language model or the diffusion model",
     "evaluate": "measure a pack against the store",
