@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "features": "make HumanML3D, KIT, whole-body or unified features of joints or of a store",
     "statistics": "take mean and deviation of feature files",
     "preview": "draw clips of a store as contact sheets",
+    "canonical": "write stick figures of a store, with metadata and sentence embeddings",
     "stage": "train the tokenizers, the language model or the diffusion model",
     "evaluate": "measure a pack against the store",
     "pack": "make a pack of trained stages",

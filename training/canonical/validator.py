@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .skeleton import DIM, INDEX, disconnected, joints
+from .skeleton import DIM, INDEX, SEGMENTS, disconnected, joints
 
 ENVIRONMENTS: dict[str, tuple[float, float]] = {
     "earth_normal": (1.0, 1.0),
@@ -122,19 +122,30 @@ class DataValidator:
                 return Verdict(False, 0.0, torn)
         return Verdict(True, 1.0, "")
 
-    def check_joint_angles(self, motion: Any) -> Verdict:
-        """Elbows and knees of one actor's v3 figures (T, 48) or (T, 1, 48); anything else passes."""
-        values = _array(motion)
+    def check_joint_angles(self, motion: Any, lengths: Any = None) -> Verdict:
+        """Elbows and knees of one actor's v3 figures (T, 48) or (T, 1, 48); anything else passes.
+
+        Args:
+            motion: the figures.
+            lengths: (12,) true lengths, for projections: limbs that point at the viewer, at less than half
+                their length, show no angle and are not judged.
+        """
+        values, true = _array(motion), None if lengths is None else _array(lengths)
         if values is not None and values.ndim == 3 and values.shape[1] == 1:
             values = values[:, 0]
         if values is None or values.ndim != 2 or values.shape[-1] != DIM or not len(values):
             return Verdict(True, 1.0, "")
-        folded = float((joint_angles(values) < self.min_angle).mean())
-        if folded > self.max_folded:
+        folded = joint_angles(values) < self.min_angle
+        if true is not None and true.size == DIM // 4:
+            segments = values.reshape(-1, DIM // 4, 4)
+            seen = np.linalg.norm(segments[..., 2:] - segments[..., :2], axis=-1) >= 0.5 * true.ravel()
+            folded &= seen[:, _BONES[:, 0]] & seen[:, _BONES[:, 1]]
+        share = float(folded.mean())
+        if share > self.max_folded:
             return Verdict(
-                False, 0.0, f"Elbows or knees are folded flat in {100 * folded:.0f} % of the frames."
+                False, 0.0, f"Elbows or knees are folded flat in {100 * share:.0f} % of the frames."
             )
-        return Verdict(True, 1.0 - folded / 0.5, "")
+        return Verdict(True, 1.0 - share / 0.5, "")
 
     def check_interaction_consistency(self, motion: Any) -> Verdict:
         """Distance between the actors of (T, A, D).
@@ -172,7 +183,7 @@ class DataValidator:
         """
         lengths = (sample.get("meta") or {}).get("segment_lengths")
         limbs = self.check_skeleton_consistency(sample["motion"], lengths)
-        angles = self.check_joint_angles(sample["motion"]) if limbs.valid else limbs
+        angles = self.check_joint_angles(sample["motion"], lengths) if limbs.valid else limbs
         physics = self.check_physics_consistency(sample["physics"])
         parts = [physics, limbs, angles]
         scores = [physics.score, (limbs.score + angles.score) / 2]
@@ -191,6 +202,13 @@ _RANGES: tuple[tuple[str, tuple[str, ...], float, float], ...] = (
     ("temporal", ("original_fps",), 1.0, 240.0),
     ("temporal", ("original_num_frames",), 1.0, np.inf),
     ("temporal", ("original_duration_sec",), 0.0, np.inf),
+)
+
+
+_LIMBS = (("upper_arm", "forearm"), ("thigh", "shin"))
+# The two bones at each joint of joint_angles, in its order.
+_BONES = np.array(
+    [[list(SEGMENTS).index(side + bone) for bone in limb] for limb in _LIMBS for side in ("l_", "r_")]
 )
 
 
