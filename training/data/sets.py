@@ -20,6 +20,7 @@ SETS: dict[str, str] = {
     "jump_cmu": ".jump_cmu",
     "bandai_namco": ".bandai_namco",
     "100style": ".style100",
+    "ntu_rgbd": ".ntu_rgbd",
     "aist": ".aist",
     "amass": ".amass",
     "babel": ".babel",
