@@ -201,10 +201,12 @@ def test_the_subject_is_kept(tmp_path: Path) -> None:
     result = amass.convert(made.write(tmp_path / "CMU/1/1_poses.npz", made.smplh(1, 60)))
     subject = result.metadata.subject if result.metadata else None
     assert subject is not None and (subject.height_cm, subject.gender) == (185.0, "male")
-    assert result.clip.betas[0] == 1.5
+    # SMPL-X tools would take SMPL+H's shape for their own.
+    assert not result.clip.betas.any() and result.clip.meta["betas_smplh"][0] == 1.5
     other = amass.convert(made.write(tmp_path / "CMU/1/2_stageii.npz", made.smplx(1, 60)))
     subject = other.metadata.subject if other.metadata else None
     assert subject is not None and (subject.height_cm, subject.gender) == (178.0, None)
+    assert other.clip.betas[0] == 1.0
 
 
 @pytest.mark.parametrize("gender", ["female", b"female", np.array(["female"]), "b'female'"])
@@ -262,6 +264,9 @@ def test_every_file_is_a_job_with_a_reason(tmp_path: Path) -> None:
     left_out = {job.path.name: job.left_out for job in jobs.values() if job.left_out}
     assert set(left_out) == {"salsa_1_stageii.npz", "salsa 1_poses.npz"}
     assert "SMPL+H copy" in left_out["salsa 1_poses.npz"]
+    for job in jobs.values():
+        if job.left_out:  # a second, at 100 fps whatever the file says
+            assert len(clip_of(job)) == 30
     sides = [job for job in jobs.values() if not job.items and not job.left_out]
     assert {job.path.name for job in sides} == {"shape.npz", "neutral_stagei.npz"}
     for job in sides:

@@ -209,7 +209,7 @@ def test_joints_are_thinned_and_turned_as_humanml3d_does(root: Path, tmp_path: P
     # The same by another way: our reader, whole frames 420, 426..., on the subject's own bones.
     clip, _ = read_amass(path)
     body = read_body(tmp_path / "smplh/male/model.npz")
-    offsets = body.offsets(clip.betas)
+    offsets = body.offsets(np.array(clip.meta["betas_smplh"]))
     from understudy.backend.motion.kinematics import forward_kinematics
 
     picked = clip.slice(420, 780)

@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...backend.errors import BadInput
 from ...backend.motion import dialects, keys
 from ...backend.motion.archive import Archive
 from ...backend.motion.clip import Clip, resample
+from ..formats.source import frame_picks
 from . import amass_fps
 from .amass_files import AmassFiles, AmassSequence, model_of
 from .amass_fps import Rate
@@ -52,12 +55,13 @@ def jobs(raw: Raw) -> Iterator[Job]:
             dataset="amass", motion_name=sequence.name, split=split_of(sequence.subset), kind="whole",
             trial=sequence.name, source=attribution(sequence.subset), licence=LICENCE, commercial=False, actor="Null",
         )  # fmt: skip
-        arguments = arguments_of(sequence, files.root) | {"seconds": seconds.get(key)}
+        rates = arguments_of(sequence, files.root)
+        arguments = rates | {"seconds": seconds.get(key)}
         yield Job("amass", sequence.name, convert, sequence.best, arguments, [item])
         for number, copy in enumerate(sequence.files[1:], 1):
             model = {"smplh": "SMPL+H", "smplx": "SMPL-X"}[model_of(copy.relative_to(files.root))]  # type: ignore[arg-type]
             why = f"The {model} copy of a sequence that is converted from {sequence.best.name}."
-            yield Job("amass", f"{sequence.name}.copy{number}", read_copy, copy, left_out=why)
+            yield Job("amass", f"{sequence.name}.copy{number}", read_copy, copy, rates, left_out=why)
     for path in files.others:
         name = path.relative_to(files.root).with_suffix("").as_posix()
         yield Job("amass", name, _no_motion, path)
@@ -80,6 +84,8 @@ def read_amass(
     seconds: float | None = None,
 ) -> tuple[Clip, EnhancedMetadata]:
     """An AMASS file as it is, at its true frame rate, Y up, hands absolute; not yet on the floor.
+
+    ``betas`` are SMPL-X's or zero; those of SMPL+H are in ``meta["betas_smplh"]``.
 
     Args:
         path: SMPL+H or SMPL-X; the keys tell, not the name.
@@ -110,7 +116,12 @@ def read_amass(
         "fps_source": rate.source,
         **({"fps_in_file": clip.fps} if tagged and clip.fps != rate.fps else {}),
     }
-    return clip.replace(fps=rate.fps, meta=meta), EnhancedMetadata(subject=_subject(clip, smplx))
+    metadata = EnhancedMetadata(subject=_subject(clip, smplx))
+    if not smplx:
+        # The shape spaces differ: SMPL+H's numbers would give an SMPL-X body another build.
+        meta["betas_smplh"] = [round(float(beta), 6) for beta in clip.betas]
+        clip = clip.replace(betas=np.zeros_like(clip.betas))
+    return clip.replace(fps=rate.fps, meta=meta), metadata
 
 
 def _is_smplx(opened: Archive) -> bool:
@@ -137,9 +148,14 @@ def convert(path: Path, **arguments: Any) -> Converted:
     return Converted(stand(resample(clip, FPS)), metadata)
 
 
-def read_copy(path: Path) -> Clip:
-    """A copy that is left out, read all the same: its hours are counted."""
-    return resample(read_amass(path)[0], FPS)
+def read_copy(path: Path, **arguments: Any) -> Clip:
+    """A copy that is left out, read all the same: its faults are named and its hours counted.
+
+    Arguments as :func:`read_amass`. Nobody looks at the motion, so the nearest frames will do.
+    """
+    clip, _ = read_amass(path, **arguments)
+    rows = np.round(frame_picks(len(clip), clip.fps, FPS)).astype(int)
+    return Clip(poses=clip.poses[rows], trans=clip.trans[rows], fps=FPS)
 
 
 def _no_motion(path: Path) -> Clip:

@@ -194,6 +194,7 @@ def _items(path: Path, name: str, about: About, table: dict[str, list[_Caption]]
             source=about.source or about.name,
             licence=about.licence,
             commercial=about.commercial,
+            actor="Null",
         )
         for k, ((start, end), group) in enumerate((spans or {(0.0, None): []}).items())
     ]
