@@ -109,7 +109,7 @@ def read_amass(
         listed=Rate(*listed) if listed else None,
         seconds=seconds,
     )
-    meta = {
+    meta: dict[str, Any] = {
         "model": "smplx" if smplx else "smplh",
         "original_fps": rate.fps,
         "original_frames": len(clip),
