@@ -25,6 +25,9 @@ SETS: dict[str, str] = {
     "amass": ".amass",
     "babel": ".babel",
     "humanml3d_amass": ".humanml3d_amass",
+    "humanml3d": ".humanml3d",
+    "kit_ml": ".kit_ml",
+    "combatmotion": ".combatmotion",
     "motionx": ".motionx",
     "smplx_folder": ".smplx_folder",
 }

@@ -24,8 +24,9 @@ of the smallest turn from there, which is undefined only straight behind the bod
 _ELBOW_TILT = np.radians(20.0)
 """An elbow's axis in the T-pose: the forearm swings forward and this much upward. SMPL-X captures (BEAT2)
 bend about an axis 15 degrees from the vertical, retargeted CMU subjects about one of 29."""
-_FOOT_HINT = 1.5
-"""Weight of the foot's heading for the twist of the thigh; a leg bent by 8 degrees says as much."""
+_FOOT_HINT = 8.0
+"""Weight of the foot's heading for the twist of the thigh; a leg bent by 19 degrees says as much. In
+conversation (BEAT2) people stand on nearly straight legs, whose slight sideways bend is no hinge."""
 _ARMS_DOWN = np.radians(65.0)
 _RELAX = 1.0
 """Seconds after which a joint that is out of sight has come to rest."""
@@ -333,7 +334,7 @@ def _arm(points: Points, solution: Solution, side: str, sign: float) -> None:
     if collar not in points:
         anchor = points.first("neck", "spine3")
         if anchor:
-            points = _attached(points, solution, collar, anchor, "spine3")
+            points = _with_collar(points, solution, side, anchor)
     if collar in points:
         laid = _laid(solution.of("spine3"), points, collar, shoulder)
         solution.put(collar, laid, points.all_seen(collar, shoulder))
@@ -397,3 +398,20 @@ def _attached(points: Points, solution: Solution, name: str, anchor: str, joint:
     offset = points.rest[name] - points.rest[anchor]
     at = {**points.at, name: points.at[anchor] + solution.of(joint) @ offset}
     return Points(at, {**points.seen, name: points.seen[anchor]}, points.rest, points.fps)
+
+
+def _with_collar(points: Points, solution: Solution, side: str, anchor: str) -> Points:
+    """The points with a collar, placed so that the shoulder is on average where it is at rest.
+
+    Sets without collars put the neck anywhere between the line of the shoulders and the skull; without
+    this their characters would shrug.
+    """
+    shoulder, collar = f"{side}_shoulder", f"{side}_collar"
+    chest, seen = solution.of("spine3"), points.all_seen(shoulder, anchor)
+    away = np.einsum("tji,tj->ti", chest, points.at[shoulder] - points.at[anchor])
+    usual = np.median(away[seen] if seen.any() else away, axis=0)
+    rest = points.rest[shoulder] - points.rest[anchor]
+    width = np.clip(abs(usual[0] / rest[0]), 0.5, 2.0)
+    offset = usual - width * (points.rest[shoulder] - points.rest[collar])
+    at = {**points.at, collar: points.at[anchor] + chest @ offset}
+    return Points(at, {**points.seen, collar: points.seen[anchor]}, points.rest, points.fps)

@@ -74,9 +74,9 @@ def fit_joints(
     Raises:
         BadInput: shapes or names do not fit, or a joint that is needed is never there.
     """
-    at, seen, noise = _checked(joints, names, fps)
+    at, seen = _checked(joints, names, fps)
     factor = _scale(at, seen, scale)
-    at = {name: points * factor for name, points in at.items()}
+    at, noise = _steadied({name: points * factor for name, points in at.items()}, seen, fps)
     own = list(at)
     offsets = bone_offsets(bones)
     rest = analytic.with_middles(at, seen, rest_points(offsets))
@@ -122,8 +122,8 @@ def fit_joints(
 
 def _checked(
     joints: np.ndarray, names: Sequence[str], fps: float
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
-    """Positions (T, 3) and truth values (T,) of the joints that are ever there, by name; their jitter."""
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Positions (T, 3) and truth values (T,) of the joints that are ever there, by name."""
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[2] != 3 or joints.shape[1] != len(names):
         raise BadInput(
@@ -136,12 +136,14 @@ def _checked(
     filled, seen = bridge(joints, fps)
     there = [i for i in range(len(names)) if seen[:, i].any()]
     check_names([names[i] for i in there])
-    filled, noise = steadied(filled[:, there], seen[:, there], fps)
-    return (
-        {names[i]: filled[:, k] for k, i in enumerate(there)},
-        {names[i]: seen[:, i] for i in there},
-        noise,
-    )
+    return {names[i]: filled[:, i] for i in there}, {names[i]: seen[:, i] for i in there}
+
+
+def _steadied(
+    at: dict[str, np.ndarray], seen: dict[str, np.ndarray], fps: float
+) -> tuple[dict[str, np.ndarray], float]:
+    steady, noise = steadied(np.stack(list(at.values()), axis=1), np.stack(list(seen.values()), axis=1), fps)
+    return {name: steady[:, i] for i, name in enumerate(at)}, noise
 
 
 def _scale(at: dict[str, np.ndarray], seen: dict[str, np.ndarray], scale: str | float | None) -> float:

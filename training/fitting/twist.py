@@ -14,8 +14,8 @@ from scipy.linalg import solveh_banded
 
 from ...backend.motion import rotations as rot
 
-BENT = 0.35
-"""Sine of the bend (20 degrees) from which the plane of a limb is believed fully."""
+BENT = 0.6
+"""Sine of the bend (37 degrees) from which the plane of a limb is believed fully."""
 _STRONGEST = 100.0
 _NATURAL = 0.02
 _STIFF = 0.1
