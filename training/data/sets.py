@@ -21,6 +21,7 @@ SETS: dict[str, str] = {
     "bandai_namco": ".bandai_namco",
     "100style": ".style100",
     "ntu_rgbd": ".ntu_rgbd",
+    "lsmb19": ".lsmb19",
     "aist": ".aist",
     "amass": ".amass",
     "babel": ".babel",
