@@ -100,10 +100,11 @@ def resample(clip: Clip, fps: float) -> Clip:
     def linear(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else (1 - weight) * values[low] + weight * values[high]
 
-    quaternions = rotations.axis_angle_to_quaternion(clip.poses)
-    poses = rotations.quaternion_to_axis_angle(
-        rotations.slerp(quaternions[low], quaternions[high], weight[:, None])
-    )
+    poses = np.array(clip.poses[np.where(weight[:, 0] > 0.5, high, low)])
+    # Most frames of 120 fps lie on frames of 30 fps: only those between two frames are computed.
+    between = np.flatnonzero(np.minimum(weight, 1 - weight)[:, 0] > 1e-9)
+    ends = (rotations.axis_angle_to_quaternion(clip.poses[at[between]]) for at in (low, high))
+    poses[between] = rotations.quaternion_to_axis_angle(rotations.slerp(*ends, weight[between, :, None]))
     trans = linear(clip.trans)
     assert trans is not None
     contacts = None if clip.contacts is None else np.round(linear(clip.contacts))  # type: ignore[arg-type]
