@@ -18,8 +18,11 @@ from scipy.ndimage import gaussian_filter1d
 from ...backend.errors import BadInput
 from .layouts import SMOOTHING, Layout
 
-STILL_TINY = 1e-9
+SHORTEST = 1e-9
 """A bone shorter than this, in the layout's unit, has no direction."""
+
+NOWHERE = 1e-6
+"""A line across hips and shoulders that is steeper than this tells no facing direction, only rounding."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def _uniform(source: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray
     parents = layout.parents
     bones = source[:, 1:] - source[:, list(parents[1:])]
     lengths = np.sqrt(bones[0] ** 2 + bones[1] ** 2 + bones[2] ** 2)
-    if lengths.min() < STILL_TINY:
+    if lengths.min() < SHORTEST:
         joint, frame = np.unravel_index(int(lengths.argmin()), lengths.shape)
         raise BadInput(
             f"The bone to {layout.names[joint + 1]} has no length in frame {frame}.", field="joints"
@@ -131,12 +134,17 @@ def _uniform(source: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray
 
 
 def facing(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Quaternions (..., 4), w, x, y, z, that turn each frame of joints (..., J, 3) to face +Z."""
+    """Quaternions (..., 4), w, x, y, z, that turn each frame of joints (..., J, 3) to face +Z.
+
+    Not a number where a frame faces exactly -Z, or nowhere: hips and shoulders lie above each other.
+    """
     right_hip, left_hip, right_shoulder, left_shoulder = layout.facing
     across = (joints[..., right_hip, :] - joints[..., left_hip, :]) + (
         joints[..., right_shoulder, :] - joints[..., left_shoulder, :]
     )
     w, y = _arc_to_z(across[..., 2], -across[..., 0])
+    flat = np.hypot(across[..., 0], across[..., 2])
+    w = np.where(flat > NOWHERE * np.abs(across[..., 1]), w, np.float32(np.nan))
     zero = np.zeros_like(w)
     return np.stack([w, zero, y, zero], axis=-1)
 
