@@ -103,8 +103,10 @@ def resample(clip: Clip, fps: float) -> Clip:
     poses = np.array(clip.poses[np.where(weight[:, 0] > 0.5, high, low)])
     # Most frames of 120 fps lie on frames of 30 fps: only those between two frames are computed.
     between = np.flatnonzero(np.minimum(weight, 1 - weight)[:, 0] > 1e-9)
-    ends = (rotations.axis_angle_to_quaternion(clip.poses[at[between]]) for at in (low, high))
-    poses[between] = rotations.quaternion_to_axis_angle(rotations.slerp(*ends, weight[between, :, None]))
+    before, after = (rotations.axis_angle_to_quaternion(clip.poses[at[between]]) for at in (low, high))
+    poses[between] = rotations.quaternion_to_axis_angle(
+        rotations.slerp(before, after, weight[between, :, None])
+    )
     trans = linear(clip.trans)
     assert trans is not None
     contacts = None if clip.contacts is None else np.round(linear(clip.contacts))  # type: ignore[arg-type]
