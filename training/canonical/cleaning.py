@@ -59,31 +59,22 @@ def stature(points: np.ndarray) -> np.ndarray:
 def upright(points: np.ndarray) -> np.ndarray:
     """The whole motion turned at once so that the mean spine points up: for cameras that were tilted.
 
-    Every frame gets the same turn: turning each frame by itself would straighten every bow and cartwheel.
+    First the camera's roll is undone, then its pitch. Every frame gets the same turn: turning each frame by
+    itself would straighten every bow and cartwheel.
 
     Args:
-        points: joints (T, 16, D) of one actor; D is 2 or 3.
+        points: joints (N, 16, D), the frames of one actor or of all; D is 2 or 3.
     """
     pelvis = _at(points, "pelvis_center")
     spine = (_at(points, "neck") - pelvis).mean(axis=0)
-    norm = np.linalg.norm(spine)
-    if norm < 1e-6:
-        return points
-    spine = spine / norm
-    up = np.zeros_like(spine)
-    up[1] = 1.0
-    # The turn from spine to up: the product of the reflections in their mean and in up.
-    half = spine + up
-    length = np.linalg.norm(half)
-    if length < 1e-6:  # upside down
-        turn = np.eye(len(up))
-        turn[0, 0] = turn[1, 1] = -1.0
-    else:
-        half = half / length
-        eye = np.eye(len(up))
-        turn = (2 * np.outer(half, half) - eye) @ (2 * np.outer(spine, spine) - eye)
-    centre = pelvis[0]
-    return (points - centre) @ turn.T + centre
+    turned = points - pelvis[0]
+    for other, up in ((0, spine[1]), (2, float(np.hypot(spine[0], spine[1])))):
+        if other < points.shape[-1]:
+            length = np.hypot(spine[other], up)
+            c, s = (up / length, spine[other] / length) if length > 1e-9 else (1.0, 0.0)
+            along, high = turned[..., other].copy(), turned[..., 1].copy()
+            turned[..., other], turned[..., 1] = c * along - s * high, s * along + c * high
+    return turned + pelvis[0]
 
 
 def clean(points: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ import numpy as np
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip, resample
 from ..data.item import Item
-from ..data.metadata import EnhancedMetadata, Interaction, Quality
-from .actions import ACTION_TO_IDX, action_of
+from ..data.metadata import EnhancedMetadata, Interaction, Quality, Temporal
+from .actions import ACTION_TO_IDX, ActionType, action_of
 from .emotion import emotion
-from .figures import figures
+from .figures import HEIGHT, Figures, figures
 from .measure import quality, subject, temporal
 from .skeleton import from_clip
-from .style import camera, interaction, motion_style, physics
+from .style import camera, interaction, marker_quality, motion_style, physics
 
 Sample = dict[str, Any]
 """The keys of the schema: description, all_descriptions, motion, actions, physics, camera, source,
@@ -45,7 +45,7 @@ class Options:
     fit: Literal["cut", "stretch"] = "cut"
     view: float = 0.0
     camera: Literal["none", "follow"] = "none"
-    height: float | None = 1.8
+    height: float | None = HEIGHT
 
 
 def make_sample(clips: Sequence[Clip], items: Sequence[Item], options: Options = Options()) -> Sample:
@@ -59,30 +59,17 @@ def make_sample(clips: Sequence[Clip], items: Sequence[Item], options: Options =
     Raises:
         BadInput: fewer than two frames are left.
     """
-    import torch
 
     source_fps, clips = clips[0].fps, _timed(clips, options)
     fps = clips[0].fps
     points = np.stack([from_clip(clip) for clip in clips], axis=1)
     made = figures(points[:, 0] if len(clips) == 1 else points, view=options.view, height=options.height)
-    moves = physics(made.motion, fps)
-    film = camera(made.motion) if options.camera == "follow" else np.zeros((len(points), 3))
-    frames = len(points)
-    padded = max((options.target_frames or 0) - frames, 0)
-    labels = [action_of([*item.text, *item.both_text]) for item in items]
-    actions = np.tile([ACTION_TO_IDX[label] for label in labels], (frames + padded, 1))
-    captions = _captions(items)
-    first = items[0]
+    first, captions = items[0], _captions(items)
     return {
         "description": captions[0] if captions else "",
         "all_descriptions": captions,
-        "motion": _tensor(_held(made.motion, padded)),
-        "actions": torch.from_numpy(actions[:, 0].copy() if len(items) == 1 else actions),
-        # The held pose neither moves nor brakes.
-        "physics": _tensor(np.concatenate([moves, np.zeros((padded, *moves.shape[1:]))])),
-        "camera": _tensor(_held(film, padded)),
+        **_tensors(made.motion, fps, [action_of([*item.text, *item.both_text]) for item in items], options),
         "source": first.dataset,
-        "action_label": labels[0].value,
         "meta": {
             "name": first.motion_name,
             "actors": [item.motion_name for item in items],
@@ -92,12 +79,7 @@ def make_sample(clips: Sequence[Clip], items: Sequence[Item], options: Options =
             "start_frame": first.start_frame,
             "end_frame": first.end_frame,
             "source_fps": float(source_fps),
-            "fps": float(fps),
-            "frames": frames,
-            "padded_frames": padded,
-            "view_degrees": round(float(np.degrees(options.view)), 6),
-            "units_per_metre": made.scale,
-            "segment_lengths": made.lengths.tolist(),
+            **_measures(made, fps, options),
             "caption_source": first.caption_source,
             "attribution": first.source,
             "licence": first.licence,
@@ -105,6 +87,86 @@ def make_sample(clips: Sequence[Clip], items: Sequence[Item], options: Options =
         },
         "enhanced_meta": _metadata(made.motion, clips, items, fps).model_dump(),
     }
+
+
+def sample_of_joints(
+    points: np.ndarray,
+    fps: float,
+    *,
+    name: str,
+    text: Sequence[str] = (),
+    source: str = "joints",
+    options: Options = Options(),
+) -> Sample:
+    """The sample of bare joints, at their own rate.
+
+    Args:
+        points: canonical joints (T, 16, D) or (T, A, 16, D), see :func:`.skeleton.from_joints`.
+        fps: frames per second.
+        name: of the motion.
+        text: its captions.
+        source: of which data set.
+        options: ``fps`` and ``fit`` are not used: what is longer than ``target_frames`` is cut.
+
+    Raises:
+        BadInput: fewer than two frames, or numbers that are not finite.
+    """
+    points = points[: options.target_frames]
+    if len(points) < 2 or not np.isfinite(points).all():
+        raise BadInput(f"{name} has fewer than two frames, or joints that are not finite.", field="file")
+    made = figures(points, view=options.view, height=options.height)
+    actors = points.shape[1] if points.ndim == 4 else 1
+    metadata = EnhancedMetadata(
+        motion_style=motion_style(made.motion, fps),
+        quality=Quality(marker_quality=marker_quality(made.motion, fps)),
+        emotion=emotion(made.motion, fps, text),
+        interaction=interaction(made.motion),
+        temporal=Temporal(
+            original_fps=fps, original_duration_sec=len(points) / fps, original_num_frames=len(points)
+        ),
+    )
+    return {
+        "description": text[0] if text else "",
+        "all_descriptions": list(text),
+        **_tensors(made.motion, fps, [action_of(text)] * actors, options),
+        "source": source,
+        "meta": {"name": name, "source_fps": float(fps), **_measures(made, fps, options)},
+        "enhanced_meta": metadata.model_dump(),
+    }
+
+
+def _tensors(motion: np.ndarray, fps: float, labels: Sequence[ActionType], options: Options) -> Sample:
+    """The tensors of figures (T, 48) or (T, A, 48), held at the end where more frames are wanted."""
+    import torch
+
+    padded = _padded(len(motion), options)
+    moves = physics(motion, fps)
+    film = camera(motion) if options.camera == "follow" else np.zeros((len(motion), 3))
+    actions = np.tile([ACTION_TO_IDX[label] for label in labels], (len(motion) + padded, 1))
+    return {
+        "motion": _tensor(_held(motion, padded)),
+        "actions": torch.from_numpy(actions if motion.ndim == 3 else actions[:, 0].copy()),
+        # The held pose neither moves nor brakes.
+        "physics": _tensor(np.concatenate([moves, np.zeros((padded, *moves.shape[1:]))])),
+        "camera": _tensor(_held(film, padded)),
+        "action_label": labels[0].value,
+    }
+
+
+def _measures(made: Figures, fps: float, options: Options) -> dict[str, Any]:
+    """What tells how the figures came about; ``segment_lengths`` are read by the validator."""
+    return {
+        "fps": float(fps),
+        "frames": len(made.motion),
+        "padded_frames": _padded(len(made.motion), options),
+        "view_degrees": round(float(np.degrees(options.view)), 6),
+        "units_per_metre": made.scale,
+        "segment_lengths": made.lengths.tolist(),
+    }
+
+
+def _padded(frames: int, options: Options) -> int:
+    return max((options.target_frames or 0) - frames, 0)
 
 
 def _timed(clips: Sequence[Clip], options: Options) -> list[Clip]:

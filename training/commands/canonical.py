@@ -1,7 +1,7 @@
-"""``understudy-train canonical build|curate|embed|export|import|validate``: stick figures out of a store.
+"""``understudy-train canonical build|joints|curate|embed|export|import|validate``: stick figures out of a store.
 
-``build`` writes ``canonical.pt`` (schema v3, 48 numbers a frame) and a report beside it, ``curate`` picks what
-to train on, ``embed`` adds sentence embeddings (``train_data.pt``), ``export`` and ``import`` speak the
+``build`` writes ``canonical.pt`` (schema v3, 48 numbers a frame) and a report beside it, ``joints`` does the same
+of bare joint arrays, ``curate`` picks what to train on, ``embed`` adds sentence embeddings (``train_data.pt``), ``export`` and ``import`` speak the
 renderers' ``.motion``, ``validate`` checks files.
 """
 
@@ -17,12 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...backend.errors import BadInput, JobFailed
 from ..canonical import files
 from ..canonical.build import Report, samples_of
+from ..canonical.cleaning import upright
 from ..canonical.curation import PRETRAIN, SFT, curate
 from ..canonical.embed import INSTALLED, MODEL, embed, find_model
-from ..canonical.samples import Options, Sample
+from ..canonical.samples import Options, Sample, sample_of_joints
+from ..canonical.skeleton import JOINT_SETS, from_joints
 
 SHOWN = 8
 """Names printed; the report has them all."""
@@ -31,6 +35,8 @@ SHOWN = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _build_arguments(actions.add_parser("build", help="canonical.pt out of a store"))
+
+    _joints_arguments(actions.add_parser("joints", help="samples out of arrays of joints (T, J, D)"))
 
     picked = actions.add_parser("curate", help="keep what is good enough, no source above its share")
     _file(picked)
@@ -103,13 +109,25 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _joints_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npy", help="(T, J, D) or (T, A, J, D)")
+    parser.add_argument("--layout", choices=tuple(JOINT_SETS), required=True, help="which joints they are")
+    parser.add_argument("--fps", type=float, required=True, help="their frames per second")
+    parser.add_argument("--text", action="append", default=[], help="a caption; may be given again")
+    parser.add_argument(
+        "--level", action="store_true", help="the camera was tilted: turn the mean spine upright"
+    )
+    parser.add_argument("--source", default="joints", help="name of the data set")
+    parser.add_argument("--out", type=Path, required=True, help="file of samples to write")
+
+
 def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="canonical.pt, or what its shards are named after")
 
 
 def run(arguments: argparse.Namespace) -> int:
     actions: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-        "build": _build, "curate": _curate, "embed": _embed, "export": _export, "import": _import,
+        "build": _build, "joints": _joints, "curate": _curate, "embed": _embed, "export": _export, "import": _import,
         "validate": _validate,
     }  # fmt: skip
     result = actions[arguments.action](arguments)
@@ -143,6 +161,48 @@ def _build(arguments: argparse.Namespace) -> dict[str, Any]:
     result = {"files": [str(path) for path in written], **report.dump()}
     _write_json(result, arguments.out.with_suffix(".report.json"))
     return result
+
+
+def _joints(arguments: argparse.Namespace) -> dict[str, Any]:
+    from ..canonical.validator import DataValidator
+
+    if not (math.isfinite(arguments.fps) and arguments.fps > 0):
+        raise BadInput("--fps must be above zero.", field="fps")
+    validator, dropped = DataValidator(), {}
+
+    def samples() -> Iterator[Sample]:
+        for path in arguments.files:
+            points = _read_joints(path, arguments.layout, level=arguments.level)
+            sample = sample_of_joints(
+                points, arguments.fps, name=path.stem, text=arguments.text, source=arguments.source
+            )
+            verdict = validator.validate(sample)
+            if verdict.valid:
+                yield sample
+            else:
+                dropped[str(path)] = verdict.reason
+
+    written = files.write(samples(), arguments.out)
+    return {
+        "files": [str(path) for path in written],
+        "samples": len(arguments.files) - len(dropped),
+        "dropped": dropped,
+    }
+
+
+def _read_joints(path: Path, layout: str, *, level: bool) -> np.ndarray:
+    try:
+        positions = np.load(path, allow_pickle=False)
+        points = from_joints(np.asarray(positions, dtype=np.float64), layout)
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        raise BadInput(f"{path} cannot be read as joints ({error}).", field="file") from None
+    if not level:
+        return points
+    if points.ndim == 3:
+        return upright(points)
+    # One turn for all: the actors stand on one floor.
+    actors = points.shape[1]
+    return upright(points.reshape(-1, *points.shape[2:])).reshape(-1, actors, *points.shape[2:])
 
 
 def _some(samples: Iterator[Sample], store: Path) -> Iterator[Sample]:
