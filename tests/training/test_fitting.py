@@ -14,11 +14,11 @@ from understudy.backend.motion import rotations as rot
 from understudy.backend.motion.clip import Clip, mirror, rotate_world
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX, JOINT_NAMES, REST_OFFSETS
+from understudy.training.fitting.body import OURS
 from understudy.training.fitting.finish import finish
 from understudy.training.fitting.fit import fit_joints
 from understudy.training.fitting.noise import jitter, steadied
 from understudy.training.fitting.points import EXTRAS
-from understudy.training.fitting.refine import posed_points
 from understudy.training.retarget import relaxed_hands
 
 BODY = JOINT_NAMES[:22]
@@ -66,7 +66,7 @@ def acting(frames: int = 90, fps: float = 30.0, seed: int = 0) -> Clip:
 
 
 def points(clip: Clip, names: Sequence[str]) -> np.ndarray:
-    return posed_points(rot.axis_angle_to_matrix(clip.poses), clip.trans, REST_OFFSETS, names)[0]
+    return OURS.points(rot.axis_angle_to_matrix(clip.poses), clip.trans, names)[0]
 
 
 def degrees_off(a: Clip, b: Clip, names: Sequence[str]) -> np.ndarray:

@@ -15,13 +15,14 @@ import numpy as np
 from ...backend.errors import BadInput
 from ...backend.motion import rotations as rot
 from ...backend.motion.clip import Clip
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, PARTS, REST_OFFSETS
+from ...backend.motion.skeleton import INDEX, PARTS, REST_OFFSETS
 from ..retarget import leg_length
 from . import analytic
+from .body import OURS, Body, body_of_source
 from .gaps import bridge
 from .noise import steadied
 from .points import bone_offsets, check_names, rest_points
-from .refine import errors, posed_points, refine
+from .refine import errors, refine
 
 Prior = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A pose prior: given body poses (T, 21, 3), axis-angle of joints 1 to 21, and (T, 21) whether the joints
@@ -29,7 +30,7 @@ say anything about each rotation, returns plausible poses of that shape. Rotatio
 its values."""
 
 _LEGS = (("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))
-_GOOD_ENOUGH = 1e-4
+_GOOD_ENOUGH = 1e-3
 """Metres: a mean error below this is not worth a refinement."""
 _ENOUGH = 0.5
 """Share of the frames in which a joint must be there for its part to be known."""
@@ -86,10 +87,10 @@ def fit_joints(
     if prior is not None:
         local = _with_prior(local, told, prior)
 
-    body = _body_of(solution.world, at, seen, offsets)
+    body = body_of_source(solution.world, at, seen, offsets)
     wanted = np.stack([at[name] for name in own], axis=1)
     weights = np.stack([seen[name] for name in own], axis=1).astype(np.float64)
-    trans = _trans(at, local, body)
+    trans = body.trans(_hips(at, local, body), local)
     before = _error(local, trans, body, own, wanted, weights)
     after, refined = before, False
     if steps and before > _GOOD_ENOUGH:
@@ -99,8 +100,8 @@ def fit_joints(
         if refined:
             local = candidate[0]
 
-    clip_trans = _trans(at, local, REST_OFFSETS)
-    ours, _ = posed_points(local, clip_trans, REST_OFFSETS, own)
+    clip_trans = OURS.trans(_hips(at, local, body), local)
+    ours, _ = OURS.points(local, clip_trans, own)
     return Clip(
         poses=rot.matrix_to_axis_angle(local),
         trans=clip_trans,
@@ -173,56 +174,20 @@ def _length(bone: np.ndarray, seen: np.ndarray) -> float:
     return float(np.median(length[seen] if seen.any() else length))
 
 
-def _body_of(
-    world: np.ndarray, at: dict[str, np.ndarray], seen: dict[str, np.ndarray], offsets: np.ndarray
-) -> np.ndarray:
-    """Rest offsets (55, 3) with the source's proportions.
-
-    Bones keep their rest direction and take the source's median length. Where several bones are rigid to
-    one joint (hips and spine on the pelvis, neck and collars on the chest) their mean place relative to
-    it is taken: no rotation could make up for other proportions there.
-    """
-    body = np.array(offsets)
-    for j, parent in enumerate(PARENTS):
-        if parent < 0:
-            continue
-        name, base = JOINT_NAMES[j], JOINT_NAMES[parent]
-        if name not in at or base not in at:
-            continue
-        there = seen[name] & seen[base]
-        if not there.any():
-            continue
-        bone = (at[name] - at[base])[there]
-        if base in ("pelvis", "spine3"):
-            turned = np.einsum("tji,tj->ti", world[there, parent], bone)
-            body[j] = np.median(turned, axis=0)
-        else:
-            body[j] *= np.median(np.linalg.norm(bone, axis=-1)) / np.linalg.norm(body[j])
-    if "pelvis" not in at and "hips" in at:
-        width = _length(at["left_hip"] - at["right_hip"], seen["hips"])
-        ratio = width / (2 * body[INDEX["left_hip"], 0])
-        body[INDEX["left_hip"], 0] *= ratio
-        body[INDEX["right_hip"], 0] *= ratio
-    return body
-
-
-def _trans(at: dict[str, np.ndarray], local: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """(T, 3): the middle of the hips lies where the source's does."""
-    if "hips" in at:
-        middle = 0.5 * (body[INDEX["left_hip"]] + body[INDEX["right_hip"]])
-        return at["hips"] - local[:, 0] @ middle - body[0]
-    return at["pelvis"] - body[0]
+def _hips(at: dict[str, np.ndarray], local: np.ndarray, body: Body) -> np.ndarray:
+    """(T, 3) the middle of the hips, which the root follows."""
+    return at["hips"] if "hips" in at else at["pelvis"] + local[:, 0] @ body.middle
 
 
 def _error(
     local: np.ndarray,
     trans: np.ndarray,
-    body: np.ndarray,
+    body: Body,
     names: list[str],
     wanted: np.ndarray,
     weights: np.ndarray,
 ) -> float:
-    points, _ = posed_points(local, trans, body, names)
+    points, _ = body.points(local, trans, names)
     return float(errors(points, wanted, weights).mean())
 
 
