@@ -70,7 +70,9 @@ class SentenceEncoder:
         if not default and not Path(name).exists() and (name.startswith((".", "/", "~")) or "\\" in name):
             raise BadInput(f"There is no model folder {name}.", field="model")
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # of the loading of weights: a line nobody asked for
         try:
             self._model = SentenceTransformer(where)
         except Exception as error:  # the library raises many kinds, the network among them

@@ -195,11 +195,18 @@ def test_noise_near_half_a_turn_stays_a_small_turn() -> None:
 def test_processes_and_blocks_change_nothing(
     amass: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(amass=amass, noise=0.05)
-    run(settings, tmp_path / "one")
-    run(settings, tmp_path / "two", workers=2)
+    monkeypatch.setattr(stages, "BLOCK", 50)
+    run(Settings(amass=amass, noise=0.05), tmp_path / "one", stages=(1, 2))
+    run(Settings(amass=amass, noise=0.05), tmp_path / "two", stages=(1, 2), workers=2)
     for path in sorted((tmp_path / "one").rglob("*.pt")):
         np.testing.assert_array_equal(load(path), load(tmp_path / "two" / path.relative_to(tmp_path / "one")))
+    with (
+        h5py.File(tmp_path / "one" / "stage_II" / "train.h5") as one,
+        h5py.File(tmp_path / "two" / "stage_II" / "train.h5") as two,
+    ):
+        assert len(one["pose"]) > 50  # more than one block
+        for name in one:
+            np.testing.assert_array_equal(one[name][:], two[name][:])
     monkeypatch.setattr(stages, "BLOCK", 7)
     run(Settings(amass=amass), tmp_path / "three")
     pose = load(tmp_path / "three" / "stage_III" / "train" / "pose.pt")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +18,14 @@ if TYPE_CHECKING:
     import torch
 
 
+COPIED = 1 << 20
+"""Bytes copied at a time."""
+
+
 class Columns:
     """Rows appended to one raw file per column; :meth:`save` turns each into a ``.pt`` tensor.
 
-    torch maps the raw file and writes from the map, so the table is never in memory.
+    The table is never in memory.
 
     Args:
         folder: where ``<column>.pt`` is to be; its raw files are hidden beside it.
@@ -65,15 +72,27 @@ class Columns:
             if old.stem not in self._kinds:
                 old.unlink()
         for column, (dtype, shape) in self._kinds.items():
-            kind = torch.from_numpy(np.empty(0, dtype)).dtype
-            size = self.rows * int(np.prod(shape, dtype=int))
             raw, temporary = self._raw(column), self.folder / f".{column}.pt.{os.getpid()}"
-            tensor = torch.from_file(str(raw), shared=False, size=size, dtype=kind)
-            torch.save(tensor.reshape(self.rows, *shape), temporary)
-            del tensor
+            # Room for a tensor whose memory is never touched; the bytes are copied into it, file to file.
+            tensor = torch.empty((self.rows, *shape), dtype=torch.from_numpy(np.empty(0, dtype)).dtype)
+            with torch.serialization.skip_data():
+                torch.save(tensor, temporary)
+            with raw.open("rb") as source, temporary.open("r+b") as target:
+                target.seek(_storage_offset(temporary))
+                shutil.copyfileobj(source, target, COPIED)
             os.replace(temporary, self.folder / f"{column}.pt")
             raw.unlink()
         return list(self._kinds)
+
+
+def _storage_offset(path: Path) -> int:
+    """Where the bytes of the only tensor of a ``.pt`` file begin: it is a zip archive, and they are not packed."""
+    with zipfile.ZipFile(path) as archive:
+        info = next(info for info in archive.infolist() if info.filename.endswith("/data/0"))
+    with path.open("rb") as file:
+        file.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+    return int(info.header_offset + 30 + name + extra)
 
 
 def read_column(folder: Path, column: str) -> torch.Tensor:

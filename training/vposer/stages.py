@@ -39,6 +39,9 @@ VERSION = 1
 BLOCK = 4096
 """Rows handled at a time in stages II and III."""
 
+FEW = 4
+"""Sequences for which a further process is not worth its start."""
+
 Progress = Callable[[str, int, int], None]
 """Told: what is being made, how much of it is done, how much there is."""
 
@@ -167,7 +170,7 @@ def _draw_split(
         for sequence, shard in zip(sequences, shards, strict=True)
     )
     columns, skipped, subsets = Columns(folder), {}, Counter[str]()
-    done = ordered(_draw_to, tasks, workers)
+    done = ordered(_draw_to, tasks, min(workers, len(sequences) // FEW))
     for number, (sequence, shard, why) in enumerate(zip(sequences, shards, done, strict=True), 1):
         progress(f"stage I, {split}", number, len(sequences))
         if why:
@@ -262,7 +265,7 @@ def _augment_split(
             for name, value in {**about, "seed": settings.seed, "version": VERSION}.items():
                 file.attrs[name] = value
             for number, ((copy, first, last), made) in enumerate(
-                zip(blocks, ordered(augmented, tasks(), workers), strict=True), 1
+                zip(blocks, ordered(augmented, tasks(), min(workers, len(blocks))), strict=True), 1
             ):
                 place = slice(copy * rows + first, copy * rows + last)
                 for name in file:
