@@ -83,6 +83,17 @@ def test_limits_are_per_second_whatever_the_frame_rate() -> None:
     assert not DataValidator("underwater").check_physics_consistency(still * 0.5).valid
 
 
+def test_a_motion_that_starts_while_it_moves_is_no_impact() -> None:
+    running = rigid(speed=8.0)
+    physics = style.physics(running, 60.0)
+    assert np.linalg.norm(physics[1, 2:4]) > 400 and VALIDATOR.check_physics_consistency(physics).valid
+    both = np.stack([physics, physics], axis=1)
+    assert VALIDATOR.check_physics_consistency(both).valid
+    both[0, 1, 0] = 0.1  # this one has a velocity in its first frame, so the change is real
+    assert not VALIDATOR.check_physics_consistency(both).valid
+    assert VALIDATOR.check_physics_consistency(physics[:1]).valid
+
+
 def test_limbs_keep_their_length_within_15_percent() -> None:
     for factor, valid in ((1.1, True), (1.3, False)):
         motion = rigid(segments=5)

@@ -21,7 +21,7 @@ import numpy as np
 from ...backend.errors import BadInput
 from .actions import ACTION_TO_IDX, IDX_TO_ACTION, ActionType
 from .samples import Sample
-from .skeleton import DIM, DIM_V1, SEGMENTS, SEGMENTS_V1, to_v1
+from .skeleton import DIM, DIM_V1, INDEX, SEGMENTS, SEGMENTS_V1, joints, segments, to_v1
 from .style import physics as physics_of
 
 Schema = Literal["v1", "v3"]
@@ -122,6 +122,7 @@ def read(path: Path) -> Sample:
                 field="file",
             )
         motion = _rows(content["motion"], dim, path, "motion")
+        motion = _rejoined(motion) if dim == DIM else motion
         names = content.get("actions") or [ActionType.IDLE.value] * len(motion)
         camera, physics = content.get("camera"), content.get("physics")
     except OSError as error:
@@ -157,8 +158,23 @@ def read(path: Path) -> Sample:
     }
 
 
+ROUNDING = 1e-3
+"""Figures this near to a joined one are taken for a rounded one."""
+
+
+def _rejoined(motion: np.ndarray) -> np.ndarray:
+    """Figures (T, 48) whose joints meet exactly: rounding moved the pelvis from midway between the hips."""
+    points = joints(motion)
+    points[:, INDEX["pelvis_center"]] = (points[:, INDEX["l_hip"]] + points[:, INDEX["r_hip"]]) / 2
+    joined = segments(points)
+    return joined if np.allclose(joined, motion, rtol=0.0, atol=ROUNDING) else motion
+
+
 def _rows(values: Any, width: int, path: Path, name: str) -> np.ndarray:
-    flat = np.asarray(values, dtype=np.float64)
+    try:
+        flat = np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError):
+        flat = np.empty(0)
     if flat.ndim != 1 or not flat.size or flat.size % width or not np.isfinite(flat).all():
         raise BadInput(
             f"{path.name}: {name} is no flat list of finite numbers, {width} a frame.", field="file"

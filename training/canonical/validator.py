@@ -65,9 +65,12 @@ class DataValidator:
             return Verdict(False, 0.0, f"The physics must be [T, 6] or [T, A, 6], not {_shape(physics)}.")
         if not len(values) or not np.isfinite(values).all():
             return Verdict(False, 0.0, "The physics are empty or hold numbers that are not finite.")
+        acceleration = values[..., 2:4].copy()
+        # The first frame has no velocity by convention: a motion that starts while it moves is no impact.
+        acceleration[1:2] *= values[0, ..., :2].any(axis=-1)[..., None]
         for name, part, limit in (
             ("speed", values[..., :2], self.max_velocity),
-            ("acceleration", values[..., 2:4], self.max_acceleration),
+            ("acceleration", acceleration, self.max_acceleration),
         ):
             greatest = float(np.linalg.norm(part, axis=-1).max())
             if greatest > limit:
