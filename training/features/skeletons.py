@@ -6,7 +6,8 @@ import numpy as np
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip
-from ...backend.motion.skeleton import INDEX, NUM_JOINTS
+from ...backend.motion.kinematics import forward_kinematics
+from ...backend.motion.skeleton import INDEX, NUM_BODY_JOINTS, NUM_JOINTS
 from .layouts import Layout
 
 _MIDFOOT = 0.35
@@ -49,7 +50,8 @@ def joints_for(clip: Clip, layout: Layout, *, reflected: bool = False) -> np.nda
         reflected: for KIT, mirror the motion, as the published files most likely are: its captions'
             "left" then means the joints called L.
     """
-    joints = clip.joints()
+    needed = NUM_JOINTS if layout.joints > NUM_BODY_JOINTS else NUM_BODY_JOINTS
+    joints, _ = forward_kinematics(clip.poses[:, :needed], clip.trans)
     if layout.name != "kit":
         return joints[:, [INDEX[name] for name in layout.names]]
     if reflected:
