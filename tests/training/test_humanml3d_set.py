@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.skeleton import INDEX
@@ -147,3 +150,34 @@ def test_wrong_shapes_are_refused_in_one_sentence(tmp_path: Path, shape: tuple[i
     np.save(path, np.zeros(shape))
     with pytest.raises(BadInput):
         t2m_layout.read_motion(path, None, HUMANML3D, tmp_path)
+
+
+@given(st.binary(max_size=300), st.integers(0, 127), st.booleans())
+@settings(max_examples=60)
+def test_damaged_files_are_refused_in_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int, cut: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    path = folder / "a.npy"
+    np.save(path, np.zeros((4, 22, 3), np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + noise + (b"" if cut else content[at + len(noise) :]))
+    try:
+        positions, _ = t2m_layout.read_motion(path, None, HUMANML3D, folder)
+    except BadInput as error:
+        assert "\n" not in error.message
+    else:
+        assert positions.shape[1:] == (22, 3)
+
+
+def test_a_header_that_promises_terabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((4, 22, 3), np.float32))
+    path.write_bytes(path.read_bytes().replace(b"(4, 22, 3), }         ", b"(99999999999, 22, 3), }"))
+    with pytest.raises(BadInput):
+        t2m_layout.read_motion(path, None, HUMANML3D, tmp_path)
+
+
+def test_jobs_cross_process_borders(jobs: dict[str, Job]) -> None:
+    job = pickle.loads(pickle.dumps(jobs["000000"]))
+    assert len(job.convert(job.path, **job.arguments).clip) == 89

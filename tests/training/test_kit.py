@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.skeleton import INDEX
@@ -155,3 +157,13 @@ def test_the_up_axis_is_found_and_left_stays_left(axes: tuple[int, int, int], si
     assert np.median(turned[:, 0, 1] - turned[:, 2, 1]) > 1.0
     assert left_is_left(turned, names) > 0.9
     assert left_is_left(turned * np.array([-1, 1, 1]), names) < -0.9
+
+
+@given(st.text(alphabet="0123456789.,-+eE \nnaif_tx", max_size=200))
+@settings(max_examples=50)
+def test_any_table_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    path = tmp_path_factory.mktemp("tables") / "a_fke.csv"
+    path.write_text(content)
+    with pytest.raises(BadInput) as caught:
+        kit_ml.read_fke(path)
+    assert "\n" not in caught.value.message

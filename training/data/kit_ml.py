@@ -15,7 +15,6 @@ Licence: the site asks for citation; no terms were found. Treat it as for resear
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -187,12 +186,12 @@ def read_fke(path: Path) -> np.ndarray:
         BadInput: other columns, cut short, or no motion.
     """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            head = file.readline().rstrip("\r\n").split(",")
-            named = not _is_number(head[-1])
-            rows = np.loadtxt(
-                itertools.chain([] if named else [",".join(head)], file), delimiter=",", ndmin=2
-            )
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        head = lines[0].split(",") if lines else [""]
+        named = not _is_number(head[-1])
+        if not any(line.strip() for line in lines[named:]):
+            raise BadInput(f"{path.name} has no rows.")
+        rows = np.loadtxt(lines[named:], delimiter=",", ndmin=2, comments=None)
     except (OSError, ValueError):
         raise BadInput(f"{path.name} is no table of numbers, or is cut short.") from None
     wanted = [f"{joint}_t{axis}" for joint in KIT.names for axis in "xyz"]

@@ -14,6 +14,8 @@ other one then serves.
 from __future__ import annotations
 
 import os
+import tokenize
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +36,11 @@ CLIPS = "clips"
 """Single clips handed out as examples lie here as ``<id>_new_joints.npy``."""
 SHORTEST = 3
 """Frames; nothing shorter is a motion."""
+_UNREADABLE = (
+    OSError, ValueError, EOFError, SyntaxError, TypeError, KeyError, MemoryError, OverflowError, RecursionError,
+    tokenize.TokenError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What numpy raises for a damaged file: its header is parsed as a literal of Python."""
 _BINARY = 0.02
 """How far a contact may be from 0 and 1 in features that are not normalised (half precision included)."""
 _FEAT_BIAS = 5.0
@@ -219,7 +226,7 @@ def load(path: Path) -> np.ndarray:
     where = f"{path.parent.name}/{path.name}"
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, MemoryError) as error:
+    except _UNREADABLE as error:
         short = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise BadInput(f"{where} cannot be read ({short.rstrip('.')}).") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
