@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.rotations import axis_angle_to_matrix, euler_to_matrix, geodesic_angle
@@ -92,6 +95,8 @@ def test_bvh_positions_of_any_joint_replace_its_offset_and_a_rest_pose_may_be_gi
         (TINY.replace("10 20 30 90 0 0 0 90 0", "10 20 30"), "promises"),
         (TINY.replace("Frames:\t2", "Frames: two"), "damaged"),
         (TINY.replace("OFFSET 0 -4 0", "OFFSET 0 x 0"), "damaged"),
+        (TINY.replace("3 Zrotation", "3 Wrotation"), "Wrotation"),
+        (TINY.replace("10 20 30 90", "10 20 nan 90"), "finite"),
         (TINY.split("MOTION")[0], "MOTION"),
     ],
 )
@@ -100,6 +105,20 @@ def test_a_broken_bvh_is_one_sentence(tmp_path: Path, text: str, word: str) -> N
     path.write_text(text)
     with pytest.raises(BadInput, match=word):
         bvh.read_bvh(path)
+
+
+@given(st.integers(0, len(TINY) - 1), st.integers(0, 40), st.binary(max_size=12))
+def test_a_bvh_with_damage_anywhere_is_read_or_refused(at: int, cut: int, put: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.bvh"
+        path.write_bytes(TINY.encode()[:at] + put + TINY.encode()[at + cut :])
+        try:
+            file = bvh.read_bvh(path)
+        except BadInput as error:
+            assert "\n" not in error.message
+        else:
+            motion = bvh.motion_of(file, rows=np.arange(len(file.values)), fps=30, unit=1.0)
+            assert motion.positions.shape == (len(file.values), len(file.names), 3)
 
 
 def test_bvh_with_its_missing_bones_agrees_with_the_original_amc() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.skeleton import INDEX
@@ -211,6 +214,22 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, change: object, word: str
         return
     with pytest.raises(BadInput, match=word):
         run(job)
+
+
+CONTENT = maker.text({A: maker.camera(maker.person(3)), B: maker.camera(maker.person(3))}, 3).encode()
+
+
+@given(st.integers(0, len(CONTENT) - 1), st.integers(0, 200), st.binary(max_size=12))
+def test_damage_anywhere_is_read_or_refused(at: int, cut: int, put: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{WAVE}.skeleton"
+        path.write_bytes(CONTENT[:at] + put + CONTENT[at + cut :])
+        try:
+            bodies = ntu.read_skeleton(path)
+        except BadInput as error:
+            assert path.name in error.message
+        else:
+            assert all(body.joints.shape[1:] == (25, 3) for body in bodies)
 
 
 def test_nothing_there_is_one_sentence(tmp_path: Path) -> None:

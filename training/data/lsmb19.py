@@ -73,9 +73,12 @@ def jobs(raw: Raw) -> Iterator[Job]:
         truth = [p for p in kinds["truth"] if _protocol(p) == _protocol(path)]
         if not truth and len(kinds["truth"]) == len(kinds["sequence"]) == 1:
             truth = kinds["truth"]
-        for piece, action in cuts(path, truth[0]) if truth else ():
+        if not truth:
+            continue
+        frame = _frame_of(path)
+        for piece, action in cuts(path, truth[0]):
             name = f"{_protocol(path)}_test/{piece.name}"
-            yield _job(path, name, f"A{action:03d}", piece, _frame_of(path), words, split="test")
+            yield _job(path, name, f"A{action:03d}", piece, frame, words, split="test")
 
 
 def _job(

@@ -8,6 +8,7 @@ in the wild. Source: Meredith & Maddock, "Motion Capture File Formats Explained"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy as np
 from ...backend.errors import BadInput
 from ...backend.motion.rotations import quaternion_multiply, quaternion_to_matrix
 from .source import SourceMotion, pose
+
+_CHANNEL = re.compile(r"[XYZxyz](position|rotation)")
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def _hierarchy(
         elif token == "CHANNELS":
             n = int(tokens[i + 1])
             channels[stack[-1]] = tuple(tokens[i + 2 : i + 2 + n])
+            unknown = [name for name in channels[stack[-1]] if not _CHANNEL.fullmatch(name)]
+            if unknown:
+                raise ValueError(f"no channel is called {unknown[0]}")
             i += 2 + n
         else:
             i += 1
