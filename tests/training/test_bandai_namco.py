@@ -68,6 +68,9 @@ def test_limbs_point_where_the_actors_do(tmp_path: Path, raised: str, heading: f
     clip = convert(path)
     motion, rig = bandai_namco.read_motion(path)
     angles = bone_angles(clip, motion, rig)
+    assert (
+        "joint_Root" not in motion.names and motion.parents[motion.index("Hips")] == -1
+    )  # no bone of the body
     assert len(angles) == 8 and max(a.max() for a in angles.values()) < 0.01
     assert left_is_left(clip)
     joints = clip.joints()[10]

@@ -200,7 +200,17 @@ def read_motion(path: Path, *, fps: float = FPS) -> tuple[SourceMotion, Rig]:
         )
     rows = np.round(frame_picks(len(file.values), bvh.frame_rate(file, path.name), fps)).astype(int)
     motion = bvh.motion_of(file, rows=rows, fps=fps, unit=UNIT, rest_axes=rigs_bvh.BANDAI_REST)
-    return motion, rigs_bvh.BANDAI
+    return _without_stage(motion), rigs_bvh.BANDAI
+
+
+def _without_stage(motion: SourceMotion) -> SourceMotion:
+    """The body alone: ``joint_Root`` is the stage's middle, and no bone leads from there to the hips."""
+    if motion.names[0] != "joint_Root":
+        return motion
+    return motion.replace(
+        names=motion.names[1:], parents=tuple(parent - 1 for parent in motion.parents[1:]), rest=motion.rest[1:],
+        rotations=motion.rotations[:, 1:], positions=motion.positions[:, 1:],
+    )  # fmt: skip
 
 
 def convert(path: Path) -> Clip:
