@@ -108,6 +108,22 @@ def test_a_face_turns_the_head() -> None:
     assert np.percentile(degrees_off(fitted, clip, ["head"]), 90) < 3
 
 
+def test_feet_without_points_are_level_on_the_floor_and_free_in_the_air() -> None:
+    clip = acting(seed=14)
+    poses = np.zeros_like(clip.poses)
+    for side in ("left", "right"):  # a deep knee bend on flat feet
+        poses[:, INDEX[f"{side}_hip"], 0], poses[:, INDEX[f"{side}_knee"], 0] = -0.8, 1.4
+        poses[:, INDEX[f"{side}_ankle"], 0] = -0.6
+    poses[45:, INDEX["left_hip"], 0] = -1.4  # and one foot goes up
+    crouch = clip.replace(poses=poses, trans=np.broadcast_to([0.0, 1.1, 0.0], (90, 3)).copy())
+    fitted = fit_joints(points(crouch, COCO), COCO, fps=30.0)
+    assert degrees_off(fitted, crouch, ["right_ankle"]).max() < 12
+    shin, foot = (
+        forward_kinematics(fitted.poses, fitted.trans)[1][:, INDEX[n]] for n in ("left_knee", "left_ankle")
+    )
+    assert np.degrees(rot.geodesic_angle(shin, foot))[60:].max() < 5
+
+
 def test_palms_and_fingers() -> None:
     clip = acting(seed=3)
     fitted = fit_joints(points(clip, HANDS), HANDS, fps=30.0)

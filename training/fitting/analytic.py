@@ -28,6 +28,8 @@ _FOOT_HINT = 8.0
 """Weight of the foot's heading for the twist of the thigh; a leg bent by 19 degrees says as much. In
 conversation (BEAT2) people stand on nearly straight legs, whose slight sideways bend is no hinge."""
 _ARMS_DOWN = np.radians(65.0)
+_FOOT_FREE = 0.12
+"""Metres above the lowest ankles from which a foot without points hangs in line with its shin."""
 _RELAX = 1.0
 """Seconds after which a joint that is out of sight has come to rest."""
 
@@ -139,9 +141,9 @@ def _through_gaps(local: np.ndarray, seen: np.ndarray, rest: np.ndarray | None, 
     if rest is not None:
         frames = np.arange(len(seen))
         away = np.minimum(np.abs(frames - before), np.abs(frames - after)) / (fps * _RELAX)
-        ease = np.clip(away, 0.0, 1.0)
-        ease = ease * ease * (3.0 - 2.0 * ease)
-        result = rot.slerp(result, np.broadcast_to(rot.matrix_to_quaternion(rest), q.shape), ease[:, None])
+        result = rot.slerp(
+            result, np.broadcast_to(rot.matrix_to_quaternion(rest), q.shape), _ease(away)[:, None]
+        )
     return rot.quaternion_to_matrix(result)
 
 
@@ -321,8 +323,28 @@ def _leg(points: Points, solution: Solution, side: str, sign: float) -> None:
     if end:
         base = _laid(solution.of(knee), points, ankle, end)
         solution.put(ankle, base, points.all_seen(ankle, end))
+    elif ankle in points:
+        solution.put(ankle, _foot_on_floor(points, solution.of(knee), ankle), points.seen[ankle])
     if points.has(ball, tip):
         solution.put(ball, _laid(solution.of(ankle), points, ball, tip), points.all_seen(ball, tip))
+
+
+def _foot_on_floor(points: Points, shin: np.ndarray, ankle: str) -> np.ndarray:
+    """A foot that no point tells of: level while it may be standing, in line with the shin (T, 3, 3) otherwise."""
+    both = [points.at[name][:, 1] for name in ("left_ankle", "right_ankle") if name in points]
+    lifted = points.at[ankle][:, 1] - np.percentile(np.min(both, axis=0), 5)
+    # A shin that lies down does not stand on its foot either.
+    standing = _ease((_FOOT_FREE - lifted) / _FOOT_FREE) * _ease(2.0 * (shin[:, 1, 1] - 0.3))
+    forward = shin[:, :, 2]
+    level = rot.yaw_matrix(np.arctan2(forward[:, 0], forward[:, 2]))
+    q = rot.slerp(rot.matrix_to_quaternion(shin), rot.matrix_to_quaternion(level), standing[:, None])
+    return rot.quaternion_to_matrix(q)
+
+
+def _ease(x: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, smooth in between."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
 
 
 def _arm(points: Points, solution: Solution, side: str, sign: float) -> None:
