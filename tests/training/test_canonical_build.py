@@ -206,6 +206,15 @@ def test_facts_of_the_source_win_over_measures() -> None:
     }  # fmt: skip
 
 
+def test_contacts_found_in_space_and_roles_win_in_scenes_of_two() -> None:
+    facts = EnhancedMetadata(interaction=Interaction(interaction_role="leader", contact_frames=[3, 90]))
+    pair = [waving(), waving(x=0.1)]
+    known = make_sample(pair, [item("x", metadata=facts), item("y")])["enhanced_meta"]["interaction"]
+    assert (known["interaction_role"], known["contact_frames"]) == ("leader", [3])
+    seen = make_sample(pair, [item("x"), item("y")])["enhanced_meta"]["interaction"]
+    assert (seen["interaction_role"], seen["contact_frames"]) == ("symmetric", list(range(60)))
+
+
 @pytest.mark.parametrize(
     ("text", "action"),
     [
@@ -214,7 +223,7 @@ def test_facts_of_the_source_win_over_measures() -> None:
         ("a person kicks with the left leg", "kick"), ("he kicks a soccer ball", "kicking"),
         ("throws a ball overhand", "throwing"), ("a dancer does the waltz", "dance"), ("sits on a chair", "sit"),
         ("waving the right hand", "wave"), ("a figure looks around", "looking_around"), ("xyz", "idle"), ("", "idle"),
-        ("a person crosses the street", "idle"), ("a person lies down", "lie_down"),
+        ("a person throws a punch", "punch"), ("steps in and throws a kick", "kick"), ("a person crosses the street", "idle"), ("a person lies down", "lie_down"),
     ],
 )  # fmt: skip
 def test_the_action_a_caption_names(text: str, action: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip, resample
 from ..data.item import Item
-from ..data.metadata import EnhancedMetadata, Interaction, Quality, Temporal
+from ..data.metadata import EnhancedMetadata, Quality, Temporal
 from .actions import ACTION_TO_IDX, ActionType, action_of
 from .emotion import emotion
 from .figures import HEIGHT, Figures, figures
@@ -215,12 +215,9 @@ def _metadata(
     changes: dict[str, Any] = {"motion_style": style, "quality": trust}
     if len(items) > 1:
         texts = [text for item in items for text in (*item.both_text, *item.text)]
-        stated = known.interaction or Interaction()
-        seen = interaction(motion) or Interaction()
         changes |= {
             "subject": None,  # two performers have no common height
             "emotion": emotion(motion, fps, texts),
-            "interaction": seen.model_copy(update={"interaction_type": stated.interaction_type}),
         }
     else:
         known = known.merged(
@@ -230,12 +227,12 @@ def _metadata(
                 emotion=emotion(motion, fps, items[0].text),
             )
         )
-    return _counted(known.model_copy(update=changes), items[0], len(motion), fps, own_contacts=len(items) > 1)
+    counted = _counted(known.model_copy(update=changes), items[0], len(motion), fps)
+    # Contacts seen in the picture, where the store did not find them in space.
+    return counted.merged(EnhancedMetadata(interaction=interaction(motion)))
 
 
-def _counted(
-    known: EnhancedMetadata, item: Item, frames: int, fps: float, *, own_contacts: bool
-) -> EnhancedMetadata:
+def _counted(known: EnhancedMetadata, item: Item, frames: int, fps: float) -> EnhancedMetadata:
     """Beats and contacts as frames of the sample: the store counts frames of the whole clip."""
 
     def moved(counted: list[int] | None) -> list[int] | None:
@@ -247,6 +244,6 @@ def _counted(
     music, contact = known.music, known.interaction
     if music is not None:
         music = music.model_copy(update={"beat_frames": moved(music.beat_frames)})
-    if contact is not None and not own_contacts:
+    if contact is not None:
         contact = contact.model_copy(update={"contact_frames": moved(contact.contact_frames)})
     return known.model_copy(update={"music": music, "interaction": contact})

@@ -195,7 +195,8 @@ def _read_joints(path: Path, layout: str, *, level: bool) -> np.ndarray:
         positions = np.load(path, allow_pickle=False)
         points = from_joints(np.asarray(positions, dtype=np.float64), layout)
     except (OSError, ValueError, EOFError, TypeError) as error:
-        raise BadInput(f"{path} cannot be read as joints ({error}).", field="file") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadInput(f"{path} cannot be read as joints ({why}).", field="file") from None
     if not level:
         return points
     if points.ndim == 3:
