@@ -3,7 +3,8 @@
 The steps and their quirks are those of HumanML3D's ``motion_representation`` (Guo et al., CVPR 2022), so
 that the result equals the published files and the published models can be fed with it. Inside, arrays
 have the axis first and time last, ``(3, J, T)``: every operation then runs along time in one stretch of
-memory, which is where the speed comes from. As in the original, rotations are single precision.
+memory, which is where the speed comes from. The finished joints and rotations are single precision, as in
+the original; what amplifies rounding (shortest turns close to half a circle) is worked out in double.
 """
 
 from __future__ import annotations
@@ -71,19 +72,19 @@ def extract_all(joints: np.ndarray, layout: Layout, *, contact_threshold: float 
     uniform[0] -= uniform[0, 0, 0]
     uniform[2] -= uniform[2, 0, 0]
     turn = first_facing(uniform[:, :, 0].T, layout)
-    positions = _turned(uniform.astype(np.float32), *turn)
-    directions = _turned(directions, float(turn[0]), float(turn[1]))
+    positions = _turned(uniform, *turn).astype(np.float32)
+    directions = _turned(directions, *turn)
 
     features = np.empty((source.shape[2] - 1, layout.dim), np.float32)
     heading = _headings(positions, layout)
     _write_root(features, positions, heading)
     _write_joints(features, positions, heading, layout)
-    _write_rotations(features, directions[:, :, :-1].astype(np.float32), heading[:, :-1], layout)
+    _write_rotations(features, directions[:, :, :-1], heading[:, :-1], layout)
     threshold = layout.contact_threshold if contact_threshold is None else contact_threshold
     _write_contacts(features, positions, threshold, layout)
     if not np.isfinite(features.sum(dtype=np.float64)):
         raise BadInput(_why_undefined(features, directions, layout), field="joints")
-    forward = np.array([turn[0], 0.0, turn[1], 0.0], np.float32)
+    forward = np.array([turn[0], 0.0, turn[1], 0.0])
     return Extracted(features, positions.transpose(2, 1, 0), scale, floor, forward, root)
 
 
@@ -144,12 +145,12 @@ def facing(joints: np.ndarray, layout: Layout) -> np.ndarray:
     )
     w, y = _arc_to_z(across[..., 2], -across[..., 0])
     flat = np.hypot(across[..., 0], across[..., 2])
-    w = np.where(flat > NOWHERE * np.abs(across[..., 1]), w, np.float32(np.nan))
+    w = np.where(flat > NOWHERE * np.abs(across[..., 1]), w, np.nan)
     zero = np.zeros_like(w)
     return np.stack([w, zero, y, zero], axis=-1)
 
 
-def first_facing(frame: np.ndarray, layout: Layout) -> tuple[np.float32, np.float32]:
+def first_facing(frame: np.ndarray, layout: Layout) -> tuple[float, float]:
     """w and y of the quaternion that turns one frame (J, 3) to face +Z.
 
     Raises:
@@ -160,19 +161,18 @@ def first_facing(frame: np.ndarray, layout: Layout) -> tuple[np.float32, np.floa
         raise BadInput(
             "The first frame faces nowhere, or exactly along -Z, where the turn is undefined.", field="joints"
         )
-    return w, y
+    return float(w), float(y)
 
 
 def _arc_to_z(x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The shortest turn of horizontal directions (x, z) to +Z: w and y of the quaternion, float32.
+    """The shortest turn of horizontal directions (x, z) to +Z: w and y of the quaternion.
 
     Undefined (not a number) exactly at -Z, as in the original.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         norm = np.sqrt(x**2 + z**2)
-        x = (x / norm).astype(np.float32)
-        z = (z / norm).astype(np.float32)
-        w = np.sqrt(x**2 + z**2) + z
+        x, z = x / norm, z / norm
+        w = 1 + z
         norm = np.sqrt(w**2 + x**2)
         return w / norm, -x / norm
 
@@ -203,7 +203,7 @@ def _headings(positions: np.ndarray, layout: Layout) -> np.ndarray:
         across = across / np.sqrt(across[0] ** 2 + across[1] ** 2 + across[2] ** 2)
     forward = np.stack([across[2], -across[0]]).astype(np.float64)
     forward = gaussian_filter1d(forward, SMOOTHING, axis=1, mode="nearest")
-    heading = np.stack(_arc_to_z(forward[0], forward[1]))
+    heading = np.stack(_arc_to_z(forward[0], forward[1])).astype(np.float32)
     heading[:, 0] = (1.0, 0.0)
     return heading
 
@@ -242,15 +242,17 @@ def _write_rotations(
     A bone's turn in the world is the shortest one from its rest axis to its direction. The first bone of
     each chain counts from the heading, also where the chain hangs on the chest or on a wrist.
     """
-    axis_x, axis_y, axis_z = layout.raw_offsets.T[:, 1:, None].astype(np.float32)
+    # Double precision as far as the shortest turn: near the opposite of the rest axis "1 +" cancels.
+    axis_x, axis_y, axis_z = layout.raw_offsets.T[:, 1:, None]
     dx, dy, dz = directions
-    world = np.empty((4, *directions.shape[1:]), np.float32)
+    world = np.empty((4, *directions.shape[1:]))
     world[0] = 1 + (axis_x * dx + axis_y * dy + axis_z * dz)
     world[1] = axis_y * dz - axis_z * dy
     world[2] = axis_z * dx - axis_x * dz
     world[3] = axis_x * dy - axis_y * dx
     with np.errstate(invalid="ignore", divide="ignore"):
         world /= np.sqrt(world[0] ** 2 + world[1] ** 2 + world[2] ** 2 + world[3] ** 2)
+    world = world.astype(np.float32)
 
     before = world[:, np.maximum(np.array(layout.parents[1:]) - 1, 0)]
     starts = np.array(layout.chain_starts) - 1
