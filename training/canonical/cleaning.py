@@ -25,6 +25,10 @@ REACH: tuple[tuple[str, str, float], ...] = (
 """Joint, the joint it is measured from, and its greatest distance in trunk lengths."""
 PAIRS: tuple[str, ...] = ("hip", "shoulder", "knee", "elbow")
 
+_STATURE = (
+    ("head_center", "neck"), ("neck", "pelvis_center"),
+    ("l_hip", "l_knee"), ("l_knee", "l_ankle"), ("r_hip", "r_knee"), ("r_knee", "r_ankle"),
+)  # fmt: skip
 _LEVEL = 90
 """Percentile over time that stands for a length: foreshortening and dropped joints only shorten."""
 
@@ -44,16 +48,11 @@ def stature(points: np.ndarray) -> np.ndarray:
 
     The lengths of the bones are added up, so a figure that sits is not taken for a small one.
     """
-    chains = [
-        ("head_center", "neck"), ("neck", "pelvis_center"),
-        ("l_hip", "l_knee"), ("l_knee", "l_ankle"), ("r_hip", "r_knee"), ("r_knee", "r_ankle"),
-    ]  # fmt: skip
-    lengths = [
-        np.percentile(np.linalg.norm(_at(points, a) - _at(points, b), axis=-1), _LEVEL, axis=0)
-        for a, b in chains
-    ]
-    legs = np.maximum(lengths[2] + lengths[3], lengths[4] + lengths[5])
-    return np.asarray(lengths[0] + lengths[1] + legs)
+    bones = np.stack([_at(points, a) - _at(points, b) for a, b in _STATURE])
+    head, spine, l_thigh, l_shin, r_thigh, r_shin = np.percentile(
+        np.linalg.norm(bones, axis=-1), _LEVEL, axis=1
+    )
+    return np.asarray(head + spine + np.maximum(l_thigh + l_shin, r_thigh + r_shin))
 
 
 def upright(points: np.ndarray) -> np.ndarray:

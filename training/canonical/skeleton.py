@@ -126,7 +126,7 @@ class JointSet:
     def points(self, positions: np.ndarray) -> np.ndarray:
         """Canonical joints (..., 16, D), y up, of positions (..., J or more, D)."""
         own = positions[..., : self.weights.shape[1], :]
-        points = np.einsum("kj,...jd->...kd", self.weights, own)
+        points = self.weights @ own
         points[..., 1] *= self.up
         return points
 
