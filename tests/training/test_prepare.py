@@ -24,6 +24,7 @@ from understudy.training.data.item import Item
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.metadata import EnhancedMetadata, Music, Subject
 from understudy.training.data.parquet import TableWriter, schema_of
+from understudy.training.data.sets import jobs_of
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 
@@ -248,3 +249,18 @@ def test_jobs_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     next(done)
     assert taken <= 2 * executors.AHEAD * executors.BATCH + executors.BATCH
     done.close()  # type: ignore[attr-defined]
+
+
+def test_options_of_a_set_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["prepare", "deepmimic", "--root", str(RAW), "--store", str(tmp_path)]
+    assert cli.main([*call, "--option", "sides=release"]) == 2
+    assert "deepmimic has no option sides" in capsys.readouterr().err
+    assert cli.main([*call, "--option", "sides"]) == 2
+    assert "KEY=VALUE" in capsys.readouterr().err
+
+
+def test_a_set_among_others_lies_in_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "humanml3d/new_joints").mkdir(parents=True)
+    np.save(tmp_path / "humanml3d/new_joints/000001.npy", np.zeros((50, 22, 3), np.float32))
+    with pytest.raises(BadInput, match="kit_ml"):
+        next(iter(jobs_of("kit_ml", tmp_path, tmp_path / "s", alone=False)), None)

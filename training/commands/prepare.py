@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ...backend.errors import BadInput, JobFailed
 from ..data.making import Made
 from ..data.prepare import Progress, prepare
@@ -35,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--period", type=int, default=1, help="divide a set into so many parts, for job arrays"
     )
     parser.add_argument("--part", type=int, default=0, help="which of them to do, from 0")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE",
+        help="an option of the set, such as mirrored=false or sides=release",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
 
 
@@ -42,9 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     reports: dict[str, dict[str, Any]] = {}
     absent: list[str] = []
-    for name in names_of(arguments.datasets):
+    names = names_of(arguments.datasets)
+    options = _options(arguments.option)
+    for name in names:
         try:
-            jobs = jobs_of(name, arguments.root, arguments.store)
+            jobs = jobs_of(name, arguments.root, arguments.store, alone=len(names) == 1, options=options)
         except BadInput as error:
             if "all" not in arguments.datasets or name in arguments.datasets or error.field != "root":
                 raise
@@ -83,6 +91,16 @@ def _check(arguments: argparse.Namespace) -> None:
         raise BadInput(
             f"The store {arguments.store} cannot be made ({error.strerror}).", field="store"
         ) from None
+
+
+def _options(words: list[str]) -> dict[str, Any]:
+    options = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise BadInput(f"--option needs KEY=VALUE, not {word!r}.", field="option")
+        options[key] = yaml.safe_load(value)
+    return options
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def jobs(raw: Raw, *, mirrored: bool = True, sides: Sides = "names") -> Iterator
         mirrored: without it, mirror images (of the release) are left out by name.
         sides: see :data:`Sides`.
     """
-    folders = [folder for folder in (*(raw.root / name for name in _FOLDERS), raw.root) if folder.is_dir()]
+    folders = raw.places(*_FOLDERS)
     originals = next((folder for folder in folders if any(folder.glob("*_annotations.json"))), None)
     originals = originals or next((folder for folder in folders if any(folder.glob("*_fke.csv"))), None)
     try:

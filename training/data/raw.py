@@ -22,6 +22,13 @@ class Raw:
 
     root: Path
     cache: Path
+    alone: bool = True
+    """One set was asked for: ``root`` may be its own folder. Otherwise it holds the folders of several."""
+
+    def places(self, *names: str) -> list[Path]:
+        """Folders a set may lie in: those of ``names`` that are there, and the root when it is ``alone``."""
+        folders = [self.root / name for name in names] + [self.root] * self.alone
+        return [folder for folder in folders if folder.is_dir()]
 
     def home(self, name: str, *marks: str) -> Path:
         """The folder of a set: ``root/name``, or ``root`` itself when that is what was given.
@@ -33,8 +40,8 @@ class Raw:
         Raises:
             BadInput: no such folder.
         """
-        for folder in (self.root / name, self.root):
-            if folder.is_dir() and (not marks or any(next(folder.glob(mark), None) for mark in marks)):
+        for folder in self.places(name):
+            if not marks or any(next(folder.glob(mark), None) for mark in marks):
                 return folder
         wanted = f" with {' or '.join(marks)}" if marks else ""
         raise BadInput(f"There is no folder {name}{wanted} under {self.root}.", field="root")

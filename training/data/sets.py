@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from ...backend.errors import BadInput
 from ..formats.source import SourceMotion
 from ..retarget import Rig
 from .job import Job
@@ -30,9 +33,12 @@ SETS: dict[str, str] = {
     "kit_ml": ".kit_ml",
     "combatmotion": ".combatmotion",
     "motionx": ".motionx",
+    "interhuman": ".interhuman",
+    "interx": ".interx",
+    "beat2": ".beat2",
     "smplx_folder": ".smplx_folder",
 }
-"""Each set's converter module; it has ``jobs(raw) -> list[Job]`` and ``source_of(job)``."""
+"""Each set's converter module: it has ``jobs(raw) -> Iterable[Job]``, and ``source_of(job)`` if it retargets."""
 
 OPEN: tuple[str, ...] = ("cmu", "cc0", "deepmimic", "jump_cmu")
 """The sets the shipped pack ``open`` is trained on: small, and all allow commercial use."""
@@ -44,19 +50,28 @@ def names_of(datasets: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for word in datasets for name in groups.get(word, (word,))))
 
 
-def jobs_of(dataset: str, root: Path, store: Path) -> Iterable[Job]:
+def jobs_of(
+    dataset: str, root: Path, store: Path, *, alone: bool = True, options: Mapping[str, Any] | None = None
+) -> Iterable[Job]:
     """The jobs of a set.
 
     Args:
         dataset: a name of :data:`SETS`.
         root: the raw data.
         store: archives are unpacked under ``store/raw``.
+        alone: ``root`` may be the set's own folder; otherwise the set has a folder of its name in it.
+        options: further arguments of the set's ``jobs``, such as ``mirrored=False``.
 
     Raises:
-        BadInput: the set is not under ``root`` (``field="root"``).
+        BadInput: the set is not under ``root`` (``field="root"``), or has no such option.
     """
-    jobs: Callable[[Raw], Iterable[Job]] = _module(dataset).jobs
-    found = iter(jobs(Raw(Path(root), Path(store) / "raw")))
+    jobs: Callable[..., Iterable[Job]] = _module(dataset).jobs
+    there = list(signature(jobs).parameters)[1:]
+    for name in options or {}:
+        if name not in there:
+            known = f"its options are {', '.join(there)}" if there else "it has none"
+            raise BadInput(f"{dataset} has no option {name}: {known}.", field="option")
+    found = iter(jobs(Raw(Path(root), Path(store) / "raw", alone), **(options or {})))
     # A generator looks for its files at the first job: ask for it here, where a missing set is expected.
     first = next(found, None)
     return () if first is None else itertools.chain((first,), found)

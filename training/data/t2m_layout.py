@@ -85,8 +85,8 @@ def homes(raw: Raw, *names: str) -> list[Path]:
     Raises:
         BadInput: there is none.
     """
-    for folder in (*(raw.root / name for name in names), raw.root):
-        inner = sorted(path for path in folder.glob("*") if path.is_dir()) if folder.is_dir() else []
+    for folder in raw.places(*names):
+        inner = sorted(path for path in folder.glob("*") if path.is_dir())
         found = [path for path in (folder, *inner) if _holds_motion(path)]
         if found:
             return found
