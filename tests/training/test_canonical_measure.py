@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from understudy.backend.motion.clip import Clip
-from understudy.training.canonical.emotion import emotion_of_text, label
+from understudy.training.canonical.emotion import emotion_of_motion, emotion_of_text, label
 from understudy.training.canonical.measure import measured
 
 
@@ -87,3 +87,8 @@ def test_emotion_words_are_whole_words_and_are_averaged() -> None:
     assert [label(v, a) for v, a in ((0.5, 0.9), (0.5, 0.5), (-0.5, 0.9), (-0.5, 0.1), (0.3, 1.0))] == [
         "excited", "happy", "angry", "sad", "neutral",
     ]  # fmt: skip
+
+
+def test_no_feeling_is_read_into_a_quiet_motion() -> None:
+    quiet = emotion_of_motion(np.zeros((30, 48)), 30.0)
+    assert quiet is not None and quiet.emotion_label is None and quiet.arousal == 0.0

@@ -67,6 +67,9 @@ def emotion_of_text(text: Sequence[str]) -> Emotion | None:
 def emotion_of_motion(motion: np.ndarray, fps: float) -> Emotion | None:
     """Arousal is the energy; a figure that opens out and travels counts as pleasant.
 
+    The formula is the reference's. No label is drawn from it: every quiet figure would be called sad, near
+    half of all mocap, and a wrong label is worse than none.
+
     Args:
         motion: figures (T, D) or (T, A, D); with fewer than five frames nothing can be told.
     """
@@ -74,7 +77,8 @@ def emotion_of_motion(motion: np.ndarray, fps: float) -> Emotion | None:
         return None
     flat = motion.mean(axis=1) if motion.ndim == 3 else motion
     expansion = float(np.clip(flat.var(axis=0, ddof=1).mean() / 0.1, 0.0, 1.0))
-    return _emotion(2.0 * expansion - 1.0, energy_level(flat, fps))
+    arousal = energy_level(flat, fps)
+    return Emotion(valence=round(2.0 * expansion - 1.0, 2), arousal=round(arousal, 2))
 
 
 def emotion(motion: np.ndarray, fps: float, text: Sequence[str] = ()) -> Emotion | None:

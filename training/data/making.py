@@ -27,7 +27,7 @@ from .job import FPS, Converted, Job
 from .metadata import EnhancedMetadata
 from .store import clip_path
 
-VERSION = 6
+VERSION = 7
 """Raised whenever a converter gives other clips than before, so that old ones are made again."""
 
 CONTACT_WITHIN = 0.03
