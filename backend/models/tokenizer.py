@@ -32,6 +32,11 @@ class TokenizerConfig(BaseModel):
     """What a residual block is normalised over: groups of channels over all frames of the input (SynTalker's
     way; a whole clip then looks different from a training window), or the channels of each frame alone."""
 
+    rates: int = 0
+    """How many leading features are integrated over time; their means are the first latent columns."""
+    rate_scale: float = 3.0
+    """How much these columns weigh in the quantiser, against normalised features."""
+
     @property
     def stride(self) -> int:
         """Frames per latent frame."""
@@ -93,7 +98,7 @@ class PartTokenizer(nn.Module):
         encoder: list[nn.Module] = [nn.Conv1d(config.features, width, 3, padding=1)]
         for _ in range(config.down):
             encoder += [nn.Conv1d(width, width, 4, stride=2, padding=1), _stack(config, reverse=False)]
-        encoder += [nn.SiLU(), nn.Conv1d(width, config.latent, 3, padding=1)]
+        encoder += [nn.SiLU(), nn.Conv1d(width, config.latent - config.rates, 3, padding=1)]
         self.encoder = nn.Sequential(*encoder)
         decoder: list[nn.Module] = [nn.Conv1d(config.latent, width, 3, padding=1)]
         for _ in range(config.down):
@@ -119,10 +124,30 @@ class PartTokenizer(nn.Module):
 
     def encode(self, features: Tensor) -> Tensor:
         """(B, T, F) -> latents before quantisation (B, T / stride, D); T a multiple of the stride."""
-        return self.encoder(self.normalize(features).transpose(1, 2)).transpose(1, 2)
+        x = self.normalize(features)
+        latents = self.encoder(x.transpose(1, 2)).transpose(1, 2)
+        if not self.config.rates:
+            return latents
+        means = x[..., : self.config.rates].unflatten(1, (-1, self.config.stride)).mean(2)
+        return torch.cat([means * self.config.rate_scale, latents], dim=-1)
 
     def quantize(self, latents: Tensor) -> Quantized:
         """Latents (B, L, D) -> the nearest code of each level, and their sum."""
+        if not self.config.rates:
+            return self._nearest(latents)
+        frames, error = [], torch.zeros_like(latents[:, :1])
+        for latent in latents.split(1, dim=1):
+            quantized = self._nearest(latent + error)
+            frames.append(quantized)
+            left = (latent + error - quantized.latents)[..., : self.config.rates]
+            # What a code cannot reach for long must not pile up.
+            limit = self.config.rate_scale
+            error[..., : self.config.rates] = left.clamp(-limit, limit)
+        return Quantized(
+            torch.cat([f.latents for f in frames], dim=1), torch.cat([f.codes for f in frames], dim=1)
+        )
+
+    def _nearest(self, latents: Tensor) -> Quantized:
         rest, codes = latents, []
         for codebook in self.codebooks:
             nearest = torch.cdist(rest, codebook.expand(len(rest), -1, -1)).argmin(-1)
@@ -136,4 +161,11 @@ class PartTokenizer(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, L, D) -> features (B, L * stride, F)."""
-        return self.denormalize(self.decoder(latents.transpose(1, 2)).transpose(1, 2))
+        x = self.decoder(latents.transpose(1, 2)).transpose(1, 2)
+        rates = self.config.rates
+        if rates:
+            blocks = x[..., :rates].unflatten(1, (-1, self.config.stride))
+            wanted = latents[..., None, :rates] / self.config.rate_scale
+            exact = blocks - blocks.mean(2, keepdim=True) + wanted
+            x = torch.cat([exact.flatten(1, 2), x[..., rates:]], dim=-1)
+        return self.denormalize(x)

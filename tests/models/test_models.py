@@ -213,3 +213,43 @@ def test_the_sentence_encoder_knows_what_means_the_same() -> None:
     a, b, c = encoder.encode(["A person walks forward.", "someone strolls ahead", "a cartwheel"]).pooled()
     assert a @ b > 0.6 > a @ c
     assert normalize_prompt("  A person   WALKS. ") == "a person walks"
+
+
+def test_a_tokenizer_with_rates_keeps_the_path() -> None:
+    """Whatever the networks and codebooks are: means of rates come back, and their errors do not add up."""
+    torch.manual_seed(3)
+    config = TokenizerConfig(
+        features=12, width=16, latent=8, codes=64, quantizers=2, norm="frame", rates=3, dropout=0.0
+    )
+    model = PartTokenizer(config).eval()
+    model.codebooks.normal_(0, 1.5)
+    features = torch.randn(2, 160, 12)
+    with torch.no_grad():
+        latents = model.encode(features)
+        exact = model.decode(latents)
+        codes = model.quantize(latents)
+        plain = model._nearest(latents)
+
+    def path(x: torch.Tensor) -> torch.Tensor:
+        return x[..., :3].unflatten(1, (-1, config.stride)).mean(2).cumsum(1)
+
+    torch.testing.assert_close(path(exact), path(features), atol=1e-4, rtol=1e-4)
+    drift = (path(model.decode(codes.latents)) - path(features)).abs().amax()
+    without = (path(model.decode(plain.latents)) - path(features)).abs().amax()
+    assert drift <= 1.0 + 1e-4 < without
+    rebuilt = sum(model.codebooks[level][codes.codes[..., level]] for level in range(2))
+    torch.testing.assert_close(rebuilt, codes.latents)
+
+
+def test_frame_norm_sees_each_frame_alone() -> None:
+    """A window and the whole clip give the same latents where the window's edges are far."""
+    torch.manual_seed(4)
+    for norm, same in (("frame", True), ("time", False)):
+        config = TokenizerConfig(
+            features=6, width=16, latent=4, codes=8, quantizers=1, norm=norm, depth=1, dropout=0.0
+        )
+        model = PartTokenizer(config).eval()
+        features = torch.randn(1, 128, 6) * torch.linspace(0.1, 3.0, 128)[None, :, None]
+        with torch.no_grad():
+            whole, part = model.encode(features)[:, 10:14], model.encode(features[:, 16:80])[:, 6:10]
+        assert bool(torch.allclose(whole, part, atol=1e-5)) == same

@@ -32,11 +32,6 @@ class TokenizerStage(StageConfig):
     """Weight of the joint positions that the decoded rotations lead to (metres)."""
     loss_root: float = 1.0
     """Weight of the path that the decoded velocities lead to (metres)."""
-    loss_heading: float = 0.0
-    """Weight of the heading that the decoded yaw rates lead to (radians)."""
-    loss_rates: float = 0.0
-    """Weight of the absolute error of yaw rate and velocity, normalised: small errors add up over seconds,
-    and the smooth loss of the features hardly sees them."""
     codebook_decay: float = 0.99
     reset_below: float = 1.0
     """A code used less often than this (moving count per batch) is replaced by a current latent."""
@@ -49,10 +44,6 @@ class TokenizerStage(StageConfig):
     """How much oftener windows are drawn in which the body is upside down."""
     bypass: float = 0.25
     """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
-
-
-RATES = [*range(*FIELDS["lower_trans"]["yaw_rate"]), *range(*FIELDS["lower_trans"]["velocity"])]
-"""Columns of ``lower_trans`` that are integrated to the path."""
 
 
 class Learner(nn.Module):
@@ -161,9 +152,7 @@ def run(config: TokenizerStage) -> dict[str, float]:
         total = total + config.loss_joints * joints
         if part == "lower_trans":
             path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1).mean()
-            turned = torch.cumsum((decoded - target)[..., RATES[0]], dim=-1) / FPS
-            total = total + config.loss_root * path + config.loss_heading * turned.abs().mean()
-            total = total + config.loss_rates * F.l1_loss(ours[..., RATES], theirs[..., RATES])
+            total = total + config.loss_root * path
             return total, {**numbers(features, joints), "path_cm": path.item() * 100}
         return total, numbers(features, joints)
 
