@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure a pack against the store",
     "pack": "make a pack of trained stages",
     "vposer": "make the training data of the pose prior, in its three stages",
+    "annotate": "divide captions of two people by a language model, and put the divisions to the vote",
     "embeddings": "embed the captions of a store and search them by meaning",
 }
 """Name of each command (and of its module) and its line of help."""
