@@ -9,6 +9,7 @@ Numbers of retrieval are percentages as in those tables, R-precision is a share.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,6 +171,31 @@ def segment_embeddings(
         sentences.append(words.pooled())
         rows.append(_embed_words(model, words)[view])
     return Pairs(np.concatenate(rows), motions, np.concatenate(sentences), chosen)
+
+
+def merged(segments: Sequence[Segment], overlap: float = 0.8) -> list[Segment]:
+    """Segments of which no two show the same thing: those of one motion that share nearly all their frames
+    become the first of them, with all captions.
+
+    A clip cut and told twice would otherwise be its own wrong answer.
+
+    Args:
+        overlap: frames shared, against the frames of both together.
+    """
+    kept: list[Segment] = []
+    of_motion: dict[int, list[int]] = {}
+    for segment in segments:
+        for i in of_motion.setdefault(id(segment.motion), []):
+            shared = min(segment.stop, kept[i].stop) - max(segment.start, kept[i].start)
+            both = max(segment.stop, kept[i].stop) - min(segment.start, kept[i].start)
+            if shared > overlap * both:
+                captions = tuple(dict.fromkeys((*kept[i].captions, *segment.captions)))
+                kept[i] = replace(kept[i], captions=captions)
+                break
+        else:
+            of_motion[id(segment.motion)].append(len(kept))
+            kept.append(segment)
+    return kept
 
 
 def nearest_captions(asked: Pairs, known: Pairs, apart: np.ndarray | None = None) -> np.ndarray:

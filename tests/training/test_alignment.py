@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -385,3 +386,15 @@ def test_the_configurations_that_come_with_it_are_valid(size: str, stage: str) -
         AlignmentConfig(parts=SIZES, **loaded.model)
     else:
         PriorConfig(**load_config(PriorStage, path, []).model)
+
+
+def test_a_clip_that_was_cut_twice_counts_once() -> None:
+    motion = segment("a", frames=100).motion
+    cuts = [
+        Segment("x", motion, 0, 50, ("walks",)), Segment("y", motion, 2, 50, ("strolls", "walks")),
+        Segment("z", motion, 40, 100, ("turns",)), replace(segment("b", "walks"), start=0),
+    ]  # fmt: skip
+    found = retrieval.merged(cuts)
+    assert [(s.name, s.captions) for s in found] == [
+        ("x", ("walks", "strolls")), ("z", ("turns",)), ("b", ("walks",)),
+    ]  # fmt: skip

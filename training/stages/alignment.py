@@ -20,7 +20,7 @@ from ...backend.models.alignment import VIEWS, Alignment, AlignmentConfig, Gauss
 from ...backend.motion.features import SIZES
 from ...backend.text import TextEmbedding
 from ..dataset import Segment, load_corpus, statistics
-from ..retrieval import alike, cut, padded, protocols, segment_embeddings
+from ..retrieval import alike, cut, merged, padded, protocols, segment_embeddings
 from .common import StageConfig, set_up, train
 from .latents import CaptionEmbeddings
 
@@ -134,7 +134,7 @@ def run(config: AlignmentStage) -> dict[str, float]:
     device = set_up(config)
     corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=config.extended)
     training = [s for s in corpus.split("train").segments if any(s.motion.known[part] for part in PARTS)]
-    validation = [s for s in corpus.split("val").segments if not s.motion.mirrored] or training
+    validation = merged([s for s in corpus.split("val").segments if not s.motion.mirrored]) or training
     if len(training) < 2:
         raise BadInput(
             f"The store {config.store} has too few captioned motions to tell apart.", field="store"
