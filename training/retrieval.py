@@ -411,6 +411,42 @@ def replicated(measure: Callable[[int], float], replications: int = REPLICATIONS
     return Interval.of([measure(seed) for seed in range(replications)])
 
 
+def measure(
+    text: np.ndarray,
+    motion: np.ndarray,
+    real: np.ndarray,
+    *,
+    right: np.ndarray | None = None,
+    samples: np.ndarray | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """One replication of the whole table: R1 to R3, mm_dist, fid, diversity[, multimodality].
+
+    Published tables generate anew for each of 20 replications; :func:`combine` makes one table of them.
+
+    Args:
+        text, motion: (N, D) captions and the motions made from them.
+        real: (M, D) captured motions, for FID.
+        right: see :func:`r_precision`.
+        samples: (captions, samples, D) several motions of the same captions, for multimodality.
+    """
+    found = r_precision(text, motion, right, replications=1, seed=seed)
+    numbers = {name: interval.mean for name, interval in found.items()}
+    numbers |= {
+        "mm_dist": mm_dist(text, motion),
+        "fid": fid(real, motion),
+        "diversity": diversity(motion, seed=seed),
+    }
+    if samples is not None:
+        numbers["multimodality"] = multimodality(samples, seed=seed)
+    return numbers
+
+
+def combine(replications: Sequence[dict[str, float]]) -> dict[str, Interval]:
+    """Mean and 95 % interval of every number over replications."""
+    return {name: Interval.of([numbers[name] for numbers in replications]) for name in replications[0]}
+
+
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, M) Euclidean."""
     a, b = a.astype(np.float64), b.astype(np.float64)

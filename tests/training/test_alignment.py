@@ -262,6 +262,19 @@ def test_distances_between_rows() -> None:
     assert interval.mean == 0.5 and interval.half == pytest.approx(1.96 * 0.5 / np.sqrt(20))
 
 
+def test_the_whole_table_over_replications() -> None:
+    rng = np.random.default_rng(0)
+    text = rng.standard_normal((64, 4))
+    tables = [
+        retrieval.measure(text, text + 0.01 * rng.standard_normal((64, 4)), text, samples=text.reshape(16, 4, 4), seed=seed)
+        for seed in range(4)
+    ]  # fmt: skip
+    table = retrieval.combine(tables)
+    assert set(table) == {"R1", "R2", "R3", "mm_dist", "fid", "diversity", "multimodality"}
+    assert table["R3"] == retrieval.Interval(1.0, 0.0) and table["fid"].mean < 0.01
+    assert 0 < table["mm_dist"].half < table["mm_dist"].mean < 0.03
+
+
 def test_the_nearest_caption_is_what_a_search_finds() -> None:
     def pairs(sentences: np.ndarray) -> retrieval.Pairs:
         return retrieval.Pairs(sentences, sentences, sentences, [""] * len(sentences))

@@ -264,6 +264,24 @@ def test_rotations_that_are_not_told_follow_from_those_that_are(
     assert np.array_equal(found, model.project(given_poses, told))  # and always the same
 
 
+def test_the_fitting_takes_it_as_its_prior(trained: tuple[PosePrior, dict[str, float]]) -> None:
+    from understudy.backend.motion.skeleton import INDEX
+    from understudy.training.fitting.fit import fit_joints
+
+    truth = a_clip(people(12, seed=7))
+    names = [name for name in INDEX if INDEX[name] < 22 and name not in ("left_wrist", "left_elbow")]
+    fitted = fit_joints(
+        truth.joints()[:, [INDEX[name] for name in names]], names, fps=30, prior=trained[0].project, steps=0
+    )
+    elbow = JOINTS[ELBOW]
+    bare = fit_joints(truth.joints()[:, [INDEX[name] for name in names]], names, fps=30, steps=0)
+
+    def error(clip: Clip) -> float:
+        return float(np.abs(clip.poses[:, elbow] - truth.poses[:, elbow]).mean())
+
+    assert error(fitted) < 0.5 * error(bare)
+
+
 def test_a_repair_touches_only_what_is_broken(trained: tuple[PosePrior, dict[str, float]]) -> None:
     model, _ = trained
     bend = 0.6 + 0.3 * np.sin(np.arange(90) / 10)
