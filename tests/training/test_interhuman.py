@@ -270,6 +270,21 @@ def test_people_touch_where_their_skins_meet(apart: float, touching: bool) -> No
     assert contact_frames(first, second) == contact_frames(second, first)
 
 
+def test_distances_are_those_of_capsules() -> None:
+    """Against the plain definition, point by point and bone by bone, of two random tangles."""
+    rng = np.random.default_rng(0)
+    mine, other = rng.normal(size=(2, 55, 3)), rng.normal(size=(2, 55, 3)) + 1.5
+    start, end, radius = two_people._START, two_people._END, two_people._RADIUS
+    for frame, got in enumerate(two_people._one_way(mine, other)):
+        gaps = []
+        for k, thickness in enumerate(radius):
+            for point in (mine[frame, end[k]], 0.5 * (mine[frame, start[k]] + mine[frame, end[k]])):
+                for a, b, r in zip(other[frame, start], other[frame, end], radius, strict=True):
+                    share = np.clip((point - a) @ (b - a) / max((b - a) @ (b - a), 1e-12), 0, 1)
+                    gaps.append(np.linalg.norm(point - a - share * (b - a)) - r - thickness)
+        assert got == pytest.approx(min(gaps), abs=1e-9)
+
+
 def test_contacts_count_frames_of_the_clip() -> None:
     first, (poses, pelvis) = two(20.0, 30.0, apart=3.0, reach=np.pi / 2)
     pelvis[300:320, 0] -= 1.8

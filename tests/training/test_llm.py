@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from understudy.backend.errors import BadInput, JobFailed
+from understudy.training import llm
 from understudy.training.data.interx_texts import AnnotationSettings
 from understudy.training.llm import Chat, Endpoint, Question, messages, read_config
 
@@ -381,3 +383,10 @@ def test_a_configuration(tmp_path: Path) -> None:
         settings.llm.base_url == "http://127.0.0.1:1/v1" and settings.repeat == 3 and settings.attempts == 5
     )
     assert settings.llm.answers == tmp_path / "tape.jsonl"
+
+
+def test_the_example_is_a_configuration() -> None:
+    path = Path(llm.__file__).parent / "configs/annotate.yaml"
+    settings = read_config(AnnotationSettings, path)
+    assert (settings.attempts, settings.repeat) == (5, 5)
+    assert set(yaml.safe_load(path.read_text("utf-8"))["llm"]) <= set(Endpoint.model_fields)

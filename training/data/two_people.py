@@ -30,6 +30,8 @@ SAME_FLOOR = 0.10
 """Metres: floors of two people that differ by more are not both floors; one is carried, or sits."""
 TOUCH = 0.03
 """Metres between the skins at which people touch: our body is not quite theirs."""
+REACH = 3.0
+"""Metres between two pelves beyond which nobody touches: two people with their arms stretched out are not longer."""
 CHUNK = 256
 """Frames whose distances are held in memory together."""
 
@@ -103,12 +105,14 @@ def contact_frames(first: Clip, second: Clip) -> list[int]:
     Bodies are capsules around the bones of our own body; joints, middles of bones and finger tips of each are
     measured against the capsules of the other.
     """
-    mine, other = first.joints(), second.joints()
-    frames = min(len(mine), len(other))
+    frames = min(len(first), len(second))
+    mine, other = first.joints()[:frames], second.joints()[:frames]
+    near = np.flatnonzero(np.linalg.norm(mine[:, 0] - other[:, 0], axis=-1) < REACH)
     touching = [
-        _gap(mine[start : start + CHUNK], other[start : start + CHUNK]) for start in range(0, frames, CHUNK)
+        part[np.minimum(_one_way(mine[part], other[part]), _one_way(other[part], mine[part])) < TOUCH]
+        for part in np.split(near, range(CHUNK, len(near), CHUNK))
     ]
-    return [int(frame) for frame in np.flatnonzero(np.concatenate(touching) < TOUCH)]
+    return [int(frame) for part in touching for frame in part]
 
 
 def _capsules() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,21 +130,23 @@ def _name(joint: int) -> str:
 _START, _END, _RADIUS = _capsules()
 
 
-def _gap(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(T,) metres between the skins, at most 0 where they meet, of joints (T, 55, 3)."""
-    frames = min(len(mine), len(other))
-    mine, other = mine[:frames], other[:frames]
-    return np.minimum(_one_way(mine, other), _one_way(other, mine))
-
-
 def _one_way(points_of: np.ndarray, bones_of: np.ndarray) -> np.ndarray:
+    """(T,) metres between the skins, negative where they meet, of joints (T, 55, 3): points of one, bones of the other."""
     points = np.concatenate([points_of[:, _END], 0.5 * (points_of[:, _START] + points_of[:, _END])], axis=1)
     thickness = np.concatenate([_RADIUS, _RADIUS])
-    start = bones_of[:, None, _START]
-    along = bones_of[:, None, _END] - start
-    length = np.maximum((along**2).sum(axis=-1), 1e-12)
-    share = np.clip(((points[:, :, None] - start) * along).sum(axis=-1) / length, 0.0, 1.0)
-    distance = np.linalg.norm(points[:, :, None] - start - share[..., None] * along, axis=-1)
+    # Everything from here on is products of matrices: |p - s - share a|^2 with all three about one origin.
+    origin = bones_of[:, :1]
+    points, start = points - origin, bones_of[:, _START] - origin
+    along = bones_of[:, _END] - bones_of[:, _START]
+    length = (along**2).sum(axis=-1)[:, None]
+    across = (
+        (points**2).sum(axis=-1)[..., None]
+        - 2 * points @ np.swapaxes(start, -1, -2)
+        + (start**2).sum(axis=-1)[:, None]
+    )
+    ahead = points @ np.swapaxes(along, -1, -2) - (start * along).sum(axis=-1)[:, None]
+    share = np.clip(ahead / np.maximum(length, 1e-12), 0.0, 1.0)
+    distance = np.sqrt(np.maximum(across - 2 * share * ahead + share**2 * length, 0.0))
     return np.asarray((distance - thickness[:, None] - _RADIUS).min(axis=(1, 2)))
 
 
