@@ -7,7 +7,8 @@ and segments are slices without copies.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ..backend.motion.npz import read_clip
 from .actions import actions_of
 from .augment import extend
 from .data.captions import mirror_caption
+from .data.metadata import EnhancedMetadata
 from .data.store import read_index
 
 
@@ -33,6 +35,8 @@ class Motion:
     features: dict[str, np.ndarray]
     known: dict[str, bool]
     mirrored: bool
+    energy: float = 0.5
+    """Mean energy level of what is captioned of it, 0 (idle) to 1 (intense); medium where unknown."""
 
     def __len__(self) -> int:
         return len(self.features["lower_trans"])
@@ -47,6 +51,9 @@ class Segment:
     start: int
     stop: int
     captions: tuple[str, ...]
+    metadata: EnhancedMetadata = field(default_factory=EnhancedMetadata)
+    emotion: str = ""
+    """The item's own label, where its set has one."""
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -105,7 +112,7 @@ def _extended(segment: Segment) -> Segment | None:
     if longer is None:
         return None
     motion = replace(segment.motion, name=segment.name + "--long", features=longer)
-    return Segment(motion.name, motion, 0, len(motion), segment.captions)
+    return replace(segment, name=motion.name, motion=motion, start=0, stop=len(motion))
 
 
 def load_corpus(
@@ -120,6 +127,11 @@ def load_corpus(
         extended: add longer versions of short gaits (:mod:`.augment`).
     """
     items = [item for item in read_index(store) if not datasets or item.dataset in datasets]
+    energies: dict[str, list[float]] = defaultdict(list)
+    for item in items:
+        style = item.metadata.motion_style
+        if style is not None and style.energy_level is not None:
+            energies[item.path].append(style.energy_level)
     motions: dict[tuple[str, bool], Motion] = {}
     segments: list[Segment] = []
     for item, flip in product(items, (False, True) if mirrored else (False,)):
@@ -127,14 +139,15 @@ def load_corpus(
         if key not in motions:
             path = store / item.path
             features, known = _features(path, store / "features", mirrored=flip)
-            motions[key] = Motion(path.stem, item.dataset, item.split, features, known, flip)
+            energy = float(np.mean(energies[item.path] or [0.5]))
+            motions[key] = Motion(path.stem, item.dataset, item.split, features, known, flip, energy)
         motion = motions[key]
         start = round(item.start_frame * FPS / item.fps)
         stop = min(round(item.end_frame * FPS / item.fps), len(motion))
         captions = tuple(mirror_caption(text) if flip else text for text in item.text)
         if captions and stop - start >= MIN_FRAMES:
             name = item.motion_name + ("--mirror" if flip else "")
-            segments.append(Segment(name, motion, start, stop, captions))
+            segments.append(Segment(name, motion, start, stop, captions, item.metadata, item.emotion))
             longer = _extended(segments[-1]) if extended else None
             if longer is not None:
                 segments.append(longer)

@@ -37,7 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
     module = import_module(f"..stages.{arguments.stage}", __package__)
     kind = getattr(module, STAGES[arguments.stage])
     from ..stages.common import load_config
+    from ..stages.parallel import launched, start
 
-    numbers = module.run(load_config(kind, arguments.config, arguments.set))
-    print(f"{arguments.stage} done: " + ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
+    config = load_config(kind, arguments.config, arguments.set)
+    if config.processes > 1 and launched() == 1:
+        overrides = [word for override in arguments.set for word in ("--set", override)]
+        start(config.processes, ["stage", arguments.stage, "--config", str(arguments.config), *overrides])
+        return 0
+    numbers = module.run(config)
+    if numbers:  # of several processes, the main one has them
+        print(f"{arguments.stage} done: " + ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
     return 0

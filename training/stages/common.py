@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from ...backend.errors import BadInput, JobFailed
-from .parallel import Processes, blocks, gathered, spread_like, whole
+from .parallel import Processes, blocks, gathered, local, spread_like, whole
 
 
 class StageConfig(BaseModel):
@@ -158,10 +158,12 @@ class Ema:
         decay = min(self.decay, (1 + step) / (10 + step))
         averaged: list[tuple[Tensor, Tensor]] = []
         for key, value in model.state_dict().items():
+            # Of spread weights each process averages its own part.
+            mine, theirs = local(self.state[key]), local(value)
             if value.is_floating_point() and "quantizer" not in key:
-                averaged.append((self.state[key], value))
+                averaged.append((mine, theirs))
             else:  # codebooks have their own moving average
-                self.state[key].copy_(value)
+                mine.copy_(theirs)
         if averaged:
             torch._foreach_lerp_([a for a, _ in averaged], [b for _, b in averaged], 1 - decay)
 
@@ -177,7 +179,7 @@ def _generators(config: StageConfig, step: int, micro: int) -> tuple[Any, int]:
     return numpy_seed, config.seed * 1_000_003 + step + part * 1_000_000_007
 
 
-def _batches(config: StageConfig, draw: Callable[[Any], Any], first: int) -> Iterator[Any]:
+def _batches(config: StageConfig, draw: Callable[[Any], Any], first: int) -> Generator[Any, None, None]:
     """What ``draw`` gives for every batch of every step from ``first`` on, drawn ahead in threads."""
 
     def keys() -> Iterator[tuple[int, int]]:
@@ -327,6 +329,9 @@ def train(
         compiled: the networks that ``config.compile`` compiles, called as modules by ``loss``; by default
             the model itself.
 
+    Returns:
+        The last validation numbers; of several processes, only the main one gets them.
+
     Raises:
         BadInput: the checkpoint is of another model.
         JobFailed: the loss is no longer a number.
@@ -443,4 +448,4 @@ def train(
         batches.close()
         if log is not None:
             log.close()
-    return numbers
+    return numbers if crew.main else {}

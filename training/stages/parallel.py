@@ -11,6 +11,8 @@ calls as one forward pass.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -18,6 +20,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from ...backend.errors import JobFailed
 
 Kind = Literal["single", "ddp", "fsdp"]
 
@@ -95,7 +99,8 @@ class Processes:
         mesh = init_device_mesh(self.device.type, (self.count,))
         for block in blocks(model):
             fully_shard(block, mesh=mesh)
-        return fully_shard(Step(model, sharded=True), mesh=mesh)  # type: ignore[no-any-return]
+        step: Any = fully_shard(Step(model, sharded=True), mesh=mesh)
+        return step  # type: ignore[no-any-return]
 
     def unsynchronised(self, step: nn.Module) -> AbstractContextManager[Any]:
         """While gradients are only accumulated, nothing is sent."""
@@ -158,6 +163,21 @@ def launched() -> int:
     return max(int(os.environ.get(name) or 1) for name in names)
 
 
+def start(count: int, words: list[str]) -> None:
+    """Run ``understudy-train`` with these words in so many processes of this machine.
+
+    Raises:
+        JobFailed: one of them failed (it has said why).
+    """
+    cli = f"{__package__.rpartition('.')[0]}.cli"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    # The cores are shared out, or every process would start a thread for each of them.
+    threads = str(max((os.cpu_count() or 1) // count, 1))
+    environment = {"OMP_NUM_THREADS": threads, **os.environ}
+    if subprocess.run([*launcher, "-m", cli, *words], env=environment, check=False).returncode:
+        raise JobFailed(f"One of the {count} processes failed; its message stands above.")
+
+
 def sharding_asked() -> bool:
     """Whether ``accelerate launch --use_fsdp`` (or its configuration file) asks for FSDP."""
     return os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true", "yes")
@@ -182,6 +202,11 @@ def whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def gathered(value: Any) -> Any:
     """The whole of a spread tensor; anything else as it is."""
     return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
+def local(value: Tensor) -> Tensor:
+    """This process's part of a spread tensor; any other tensor as it is."""
+    return value.to_local() if hasattr(value, "to_local") else value  # type: ignore[no-any-return]
 
 
 def spread_like(value: Any, like: Any) -> Any:

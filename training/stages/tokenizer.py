@@ -16,7 +16,7 @@ from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.features import FIELDS, FPS, SIZES
 from ...backend.motion.skeleton import PARTS
 from ..dataset import Corpus, Motion, load_corpus, statistics, window
-from .common import StageConfig, set_up, train
+from .common import StageConfig, main_first, send, set_up, train
 from .geometry import chain_positions, integrate_root
 
 
@@ -44,6 +44,9 @@ class TokenizerStage(StageConfig):
     """How much oftener windows are drawn in which the body is upside down."""
     bypass: float = 0.25
     """Share of windows decoded from unquantised latents, which the diffusion model will hand over."""
+    noise: float = 0.0
+    """Spread of the noise added to the normalised input, times 1 + the motion's energy level (0.01 in the
+    seed): athletic motion bears more of it. The target stays clean."""
 
 
 class Learner(nn.Module):
@@ -111,7 +114,8 @@ def run(config: TokenizerStage) -> dict[str, float]:
         raise BadInput(f"There is no part {part}; the parts are {', '.join(PARTS)}.", field="part")
     device = set_up(config)
     # Extended gaits only repeat what is there.
-    corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=False)
+    with main_first():
+        corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=False)
     training = [m for m in corpus.split("train").motions if m.known[part]]
     validation = [m for m in corpus.split("val").motions if m.known[part] and not m.mirrored] or training
     if not training:
@@ -126,21 +130,27 @@ def run(config: TokenizerStage) -> dict[str, float]:
         state = torch.load(config.start / "checkpoint.pt", map_location=device, weights_only=True)["ema"]
         learner.load_state_dict(state)
         learner.finished()
+    if config.decoder_only:
+        model.encoder.requires_grad_(False)
     places, chances = window_chances(training, config.window, config.rare)
 
-    def draw(rng: np.random.Generator) -> Tensor:
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (B, T, F), and how much noise each of them bears (B, 1, 1)."""
         chosen = np.searchsorted(chances, rng.random(config.batch_size))
         rows = [window(training[i].features[part], start, config.window) for i, start in places[chosen]]
-        return torch.from_numpy(np.stack(rows)).to(device)
+        energy = np.array([training[i].energy for i, _ in places[chosen]], np.float32)
+        return np.stack(rows), config.noise * (1.0 + energy)[:, None, None]
 
-    def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        target = draw(rng)
+    def loss(batch: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, dict[str, Tensor]]:
+        target = source = send(batch[0], device)
+        if config.noise:
+            source = target + send(batch[1], device) * model.std * torch.randn_like(target)
         if config.decoder_only:
             with torch.no_grad():
-                latents = model.encode(target)
+                latents = model.encode(source)
                 quantized, commitment = model.quantize(latents).latents, torch.zeros((), device=device)
         else:
-            latents = model.encode(target)
+            latents = model.encode(source)
             quantized, commitment = learner.quantize(latents)
         skip = torch.rand(len(target), 1, 1, device=device) < config.bypass
         decoded = model.decode(torch.where(skip, latents, quantized)).float()
@@ -153,11 +163,11 @@ def run(config: TokenizerStage) -> dict[str, float]:
         if part == "lower_trans":
             path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1).mean()
             total = total + config.loss_root * path
-            return total, {**numbers(features, joints), "path_cm": path.item() * 100}
+            return total, {**numbers(features, joints), "path_cm": path.detach() * 100}
         return total, numbers(features, joints)
 
-    def numbers(features: Tensor, joints: Tensor) -> dict[str, float]:
-        return {"features": features.item(), "joints_mm": joints.item() * 1000}
+    def numbers(features: Tensor, joints: Tensor) -> dict[str, Tensor]:
+        return {"features": features.detach(), "joints_mm": joints.detach() * 1000}
 
     def evaluate(_: nn.Module) -> dict[str, float]:
         return reconstruction(learner.finished(), validation_corpus, part)
@@ -176,6 +186,8 @@ def run(config: TokenizerStage) -> dict[str, float]:
         name=f"tokenizer {part}",
         description=model_config.model_dump(),
         shipped=exported,
+        draw=draw,
+        compiled=(model.encoder, model.decoder),
     )
 
 
