@@ -77,6 +77,7 @@ def run(kind: Any, home: Path, config: AnnotationSettings, **changes: Any) -> di
     [
         division(1),
         f"Here you are:\n```json\n{division(1)}\n```\nAnything else?",
+        f"<think>Or {division('x')}? {{ N, Y.</think>{division(1)} as {{you}} see",
         '{"both": " two people\\n meet 1.", "actor": "a person acts 1", "reactor": "a person reacts 1.", "note": 3}',
     ],
 )
@@ -91,8 +92,9 @@ def test_a_division_is_found_in_what_a_model_says(answer: str) -> None:
     [
         ("", "no JSON"),
         ("I cannot help with that.", "no JSON"),
-        ("} {", "no JSON"),
-        ('{"both": "x", "actor": "y"', "no JSON"),
+        ("} {", "damaged"),
+        ('{"both": "x", "actor": "y"', "damaged"),
+        ("<think>{}</think> No.", "no JSON"),
         ('{"both": "x", "actor": "y", }', "damaged"),
         ('{"both": "x", "actor": "y"}', "lacks reactor"),
         ('{"both": "x", "actor": " . ", "reactor": "z"}', "lacks actor"),
@@ -117,7 +119,7 @@ def test_any_answer_is_read_or_refused(answer: str) -> None:
     [
         ("Y", "Y"), (" r.", "R"), ("**N**", "N"), ("Answer: R", "R"), ("yes, it agrees", "Y"), ("No.", "N"),
         ("Reversed", "R"), ("Y or N", ""), ("", ""), ("I'm not sure", ""), ("Right now", ""), ("N\n\nY", ""),
-        ("The answer is Y because", "Y"),
+        ("The answer is Y because", "Y"), ("<think>Y? No, R.</think>\n\nN", "N"), ("<think>Y or", ""),
     ],
 )  # fmt: skip
 def test_a_vote_is_one_letter(answer: str, vote: str) -> None:

@@ -51,6 +51,11 @@ N if a description does not agree with the caption, is empty of motion, or speak
 
 LONGEST = 600
 """Characters of a description."""
+MOST_BRACES = 50
+"""Of an answer, tried as the beginning of its JSON object."""
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+"""What a reasoning model says to itself, in servers that do not take it out."""
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class AnnotationSettings(BaseModel):
@@ -116,15 +121,16 @@ def divide(chat: Chat, caption: Division, attempts: int) -> Division:
 
 def read_division(answer: str) -> dict[str, str] | str:
     """The three descriptions of an answer, or what is wrong with it (``has no JSON object``)."""
-    start, end = answer.find("{"), answer.rfind("}")
-    if start < 0 or end < start:
-        return "has no JSON object"
-    try:
-        value = json.loads(answer[start : end + 1], strict=False)
-    except (ValueError, RecursionError):
-        return "has a damaged JSON object"
-    if not isinstance(value, dict):
-        return "has no JSON object"
+    answer = _THOUGHTS.sub("", answer)
+    value: Any = None
+    for brace in islice(re.finditer(r"\{", answer), MOST_BRACES):
+        try:
+            value, _ = _DECODER.raw_decode(answer, brace.start())
+            break
+        except (ValueError, RecursionError):
+            continue
+    if value is None:
+        return "has a damaged JSON object" if "{" in answer else "has no JSON object"
     found = {}
     for key in ("both", "actor", "reactor"):
         text = value.get(key)
@@ -166,6 +172,7 @@ def read_vote(answer: str) -> str:
 
     The letter itself, whatever stands around it (``**Y**``, ``Answer: R``), or the word it begins.
     """
+    answer = _THOUGHTS.sub("", answer)
     letters = set(re.findall(r"(?<![A-Za-z'])[YRN](?![A-Za-z'])", answer))
     if len(letters) == 1:
         return letters.pop()
