@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
-from ...backend.text import MAX_WORDS, WIDTH, TextEncoder, normalize_prompt
+from ...backend.text import WIDTH, TextEncoder, normalize_prompt
 from ..dataset import Corpus, Motion, Segment
 
 
@@ -50,10 +51,19 @@ class Encoded:
 
 
 class Latents:
-    """Encodes each captioned motion from ``phases`` of the ``stride`` possible starting frames."""
+    """Encodes each captioned motion from ``phases`` of the ``stride`` possible starting frames, on
+    ``device``; what it keeps lies in memory as arrays."""
 
-    def __init__(self, corpus: Corpus, tokenizers: dict[str, PartTokenizer], *, phases: int = 2) -> None:
-        self.tokenizers = tokenizers
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizers: dict[str, PartTokenizer],
+        *,
+        phases: int = 2,
+        device: torch.device | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.tokenizers = {part: t.to(self.device) for part, t in tokenizers.items()}
         self.stride = next(iter(tokenizers.values())).config.stride
         self.phases = [i * self.stride // phases for i in range(phases)]
         self.widths = {part: t.config.latent for part, t in tokenizers.items()}
@@ -63,6 +73,7 @@ class Latents:
             for phase in self.phases
             if len(motion) >= phase + 2 * self.stride
         }
+        self.tokenizers = {part: t.cpu() for part, t in tokenizers.items()}
 
     def draw(self, segment: Segment, rng: np.random.Generator) -> tuple[Encoded, int, int] | None:
         """The segment's motion from a random phase, and the segment as its latent frames (half-open)."""
@@ -81,10 +92,12 @@ class Latents:
         for part, tokenizer in self.tokenizers.items():
             width = tokenizer.config.latent
             if motion.known[part]:
-                features = torch.from_numpy(motion.features[part][phase : phase + frames])[None]
+                features = torch.from_numpy(motion.features[part][phase : phase + frames])[None].to(
+                    self.device
+                )
                 latents = tokenizer.encode(features)
-                codes[part] = tokenizer.quantize(latents).codes[0, :, 0].numpy()
-                columns.append(latents[0].numpy())
+                codes[part] = tokenizer.quantize(latents).codes[0, :, 0].cpu().numpy()
+                columns.append(latents[0].cpu().numpy())
             else:
                 columns.append(np.zeros((frames // self.stride, width), np.float32))
             known.append(np.full(width, motion.known[part]))
@@ -107,39 +120,33 @@ class Latents:
 
 
 class CaptionEmbeddings:
-    """Every caption's token embeddings, encoded once and kept in a file."""
+    """Every caption's token embeddings, encoded once and kept in a file of ``cache`` named after them."""
 
-    def __init__(self, captions: list[str], cache: Path) -> None:
+    def __init__(self, captions: Iterable[str], cache: Path) -> None:
         wanted = sorted({normalize_prompt(c) for c in captions})
-        key = cache / "captions.json"
-        values = cache / "captions.npy"
-        if key.exists() and json.loads(key.read_text("utf-8")) == wanted:
-            table = np.load(values)
+        digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:16]
+        kept = cache / f"captions-{digest}.npz"
+        if kept.exists():
+            with np.load(kept, allow_pickle=False) as data:
+                self._tokens, ends = data["tokens"], data["ends"]
         else:
-            table = np.zeros((len(wanted), MAX_WORDS, WIDTH), np.float16)
-            for i, tokens in enumerate(TextEncoder().encode_many(wanted)):
-                table[i, : len(tokens)] = tokens
+            rows = TextEncoder().encode_many(wanted)
+            self._tokens = np.concatenate([np.zeros((0, WIDTH), np.float32), *rows]).astype(np.float16)
+            ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
             cache.mkdir(parents=True, exist_ok=True)
-            temporary = cache / f"captions.{os.getpid()}.npy"
-            np.save(temporary, table)
-            temporary.replace(values)
-            key.write_text(json.dumps(wanted), "utf-8")
-        self._index = {caption: i for i, caption in enumerate(wanted)}
-        self._table = table
+            temporary = cache / f"captions.{os.getpid()}.npz"
+            np.savez(temporary, tokens=self._tokens, ends=ends)
+            temporary.replace(kept)
+        starts = [0, *ends[:-1].tolist()]
+        self._places = dict(zip(wanted, zip(starts, ends.tolist(), strict=True), strict=True))
 
-    def batch(self, captions: list[str | None]) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, captions: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray]:
         """Left-padded embeddings (B, W, 384) and mask (B, W); ``None`` is an empty prompt."""
-        rows = []
-        for caption in captions:
-            if caption is None:
-                rows.append(np.zeros((0, WIDTH), np.float32))
-            else:
-                row = self._table[self._index[normalize_prompt(caption)]].astype(np.float32)
-                rows.append(row[np.abs(row).sum(-1) > 0])
-        width = max(1, *(len(row) for row in rows))
-        tokens = np.zeros((len(rows), width, WIDTH), np.float32)
-        mask = np.zeros((len(rows), width), bool)
-        for i, row in enumerate(rows):
-            if len(row):
-                tokens[i, -len(row) :], mask[i, -len(row) :] = row, True
+        places = [(0, 0) if c is None else self._places[normalize_prompt(c)] for c in captions]
+        width = max(1, *(stop - start for start, stop in places))
+        tokens = np.zeros((len(places), width, WIDTH), np.float32)
+        mask = np.zeros((len(places), width), bool)
+        for i, (start, stop) in enumerate(places):
+            if stop > start:
+                tokens[i, start - stop :], mask[i, start - stop :] = self._tokens[start:stop], True
         return tokens, mask
