@@ -22,7 +22,7 @@ from understudy.training import cli
 from understudy.training.data import executors, prepare, store
 from understudy.training.data.item import Item
 from understudy.training.data.job import Converted, Job
-from understudy.training.data.metadata import EnhancedMetadata, Music, Subject
+from understudy.training.data.metadata import EnhancedMetadata, Interaction, Music, Subject
 from understudy.training.data.parquet import TableWriter, schema_of
 from understudy.training.data.sets import jobs_of
 
@@ -264,3 +264,27 @@ def test_a_set_among_others_lies_in_its_own_folder(tmp_path: Path) -> None:
     np.save(tmp_path / "humanml3d/new_joints/000001.npy", np.zeros((50, 22, 3), np.float32))
     with pytest.raises(BadInput, match="kit_ml"):
         next(iter(jobs_of("kit_ml", tmp_path, tmp_path / "s", alone=False)), None)
+
+
+def touching(path: Path) -> Converted:
+    facts = EnhancedMetadata(interaction=Interaction(contact_frames=[3, 4, 9], interaction_role="leader"))
+    clip = sway(path)
+    assert isinstance(clip, Clip)
+    return Converted(clip, facts)
+
+
+def test_two_people_in_contact_are_interactive_from_the_first_touch_to_the_last(tmp_path: Path) -> None:
+    source = tmp_path / "pair.bin"
+    source.write_bytes(b"")
+    items = [
+        Item(dataset="toy", motion_name="whole", both_text=["they shake hands"]),
+        Item(dataset="toy", motion_name="begin", both_text=["they shake hands"], end=0.2),
+        Item(dataset="toy", motion_name="said", interactive_start_frame=1, interactive_end_frame=2),
+    ]
+    report = prepare.prepare("toy", [Job("toy", "pair", touching, source, {}, items)], tmp_path / "s")
+    assert report["captions"] == 2
+    found = {
+        i.motion_name: (i.interactive_start_frame, i.interactive_end_frame)
+        for i in store.iter_index(tmp_path / "s")
+    }
+    assert found == {"whole": (3, 10), "begin": (3, 5), "said": (1, 2)}

@@ -173,14 +173,16 @@ def _placed(job: Job, path: Path, store: Path, prepared: dict[str, Any]) -> list
             for name, ending in (("speech", ".wav"), ("words", ".words.json"))
             if ending in prepared["files"]
         }
-        result.append(
-            item.model_copy(
-                update={
-                    "path": path.relative_to(store).as_posix(),
-                    "known": row["known"],
-                    "metadata": EnhancedMetadata.model_validate(piece),
-                    **beside,
-                }
-            )
-        )
+        metadata = EnhancedMetadata.model_validate(piece)
+        facts = {"path": path.relative_to(store).as_posix(), "known": row["known"], "metadata": metadata}
+        result.append(item.model_copy(update={**facts, **beside, **_interactive(item, metadata)}))
     return result
+
+
+def _interactive(item: Item, metadata: EnhancedMetadata) -> dict[str, int]:
+    """From the first to the last frame of contact in the piece, half-open, unless the set says when."""
+    touching = (metadata.interaction and metadata.interaction.contact_frames) or []
+    inside = [frame for frame in touching if item.start_frame <= frame < item.end_frame]
+    if not inside or item.interactive_start_frame >= 0:
+        return {}
+    return {"interactive_start_frame": min(inside), "interactive_end_frame": max(inside) + 1}

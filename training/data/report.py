@@ -26,10 +26,11 @@ def report_of(files: Path, index: Path) -> dict[str, Any]:
     rows = pq.read_table(index, columns=["dataset", "split"])
     captions: Counter[str] = Counter()
     with pq.ParquetFile(index) as file:
-        for batch in file.iter_batches(8192, columns=["dataset", "text"]):
-            counts = pc.fill_null(pc.list_value_length(batch["text"]), 0).to_pylist()
-            for dataset, count in zip(batch["dataset"].to_pylist(), counts, strict=True):
-                captions[dataset] += count
+        for batch in file.iter_batches(8192, columns=["dataset", "text", "both_text"]):
+            for column in ("text", "both_text"):
+                counts = pc.fill_null(pc.list_value_length(batch[column]), 0).to_pylist()
+                for dataset, count in zip(batch["dataset"].to_pylist(), counts, strict=True):
+                    captions[dataset] += count
     report = {}
     for dataset in sorted(set(table["dataset"].to_pylist())):
         mine = table.filter(pc.equal(table["dataset"], dataset))
