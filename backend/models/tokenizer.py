@@ -141,7 +141,7 @@ class PartTokenizer(nn.Module):
             frames.append(quantized)
             left = (latent + error - quantized.latents)[..., : self.config.rates]
             # What a code cannot reach for long must not pile up.
-            limit = self.config.rate_scale
+            limit = 10 * self.config.rate_scale
             error[..., : self.config.rates] = left.clamp(-limit, limit)
         return Quantized(
             torch.cat([f.latents for f in frames], dim=1), torch.cat([f.codes for f in frames], dim=1)
