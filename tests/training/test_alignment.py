@@ -411,3 +411,15 @@ def test_a_clip_that_was_cut_twice_counts_once() -> None:
     assert [(s.name, s.captions) for s in found] == [
         ("x", ("walks", "strolls")), ("z", ("turns",)), ("b", ("walks",)),
     ]  # fmt: skip
+
+
+def test_a_caption_that_names_a_side_is_held_against_its_mirror_image() -> None:
+    left = segment("kick", "a kick", "a kick with the left foot")
+    right = segment("kick--mirror", "a kick", "a kick with the right foot", mirrored=True)
+    both = (
+        segment("clap", "claps left and right hand"),
+        segment("clap--mirror", "claps right and left hand", mirrored=True),
+    )
+    alone = segment("step", "a step with the left foot")
+    found = alignment.sided_pairs([left, right, *both, alone])
+    assert found == [((left, "a kick with the left foot"), (right, "a kick with the right foot"))]

@@ -44,6 +44,9 @@ class AlignmentStage(StageConfig):
     """At most this share of a segment is cut off at random."""
     word_dropout: float = 0.1
     """Share of word pieces hidden from the text encoder."""
+    sided: float = 0.25
+    """Share of a batch for captions that name one side, each followed by its mirror image. Sentence
+    encoders hardly tell left from right, so only being held against each other teaches them."""
     noise: float = 0.0
     """Spread of the noise added to normalised features."""
     recons_share: float = 1.0
@@ -86,6 +89,18 @@ def same_meaning(
     same |= names[:, None] == names
     side = np.array([sides(caption) for caption in captions])
     return same & (side[:, None] * side >= 0)
+
+
+def sided_pairs(segments: list[Segment]) -> list[tuple[tuple[Segment, str], tuple[Segment, str]]]:
+    """Every segment with a caption that names one side only, and beside it the mirror image of both."""
+    mirrored = {s.name: s for s in segments if s.motion.mirrored}
+    return [
+        ((segment, caption), (twin, twin.captions[i]))
+        for segment in segments
+        if not segment.motion.mirrored and (twin := mirrored.get(f"{segment.name}--mirror")) is not None
+        for i, caption in enumerate(segment.captions)
+        if sides(caption) and sides(caption) == -sides(twin.captions[i])
+    ]
 
 
 def contrastive(text: Tensor, motion: Tensor, same: Tensor, temperature: float) -> Tensor:
@@ -149,10 +164,17 @@ def run(config: AlignmentStage) -> dict[str, float]:
     for buffer, i in ((model.mean, 0), (model.std, 1)):
         buffer.copy_(torch.from_numpy(np.concatenate([{**none, **values}[part][i] for part in PARTS])))
 
+    twins = sided_pairs(training)
+
     def draw(rng: np.random.Generator) -> Batch:
-        segments = [training[i] for i in rng.integers(len(training), size=config.batch_size)]
-        chosen = [s.captions[int(rng.integers(len(s.captions)))] for s in segments]
-        words, words_mask = captions.batch(list(chosen))
+        count = round(config.sided * config.batch_size / 2) if twins else 0
+        rows = [row for i in rng.integers(len(twins) or 1, size=count) for row in twins[i]]
+        for i in rng.integers(len(training), size=config.batch_size - len(rows)):
+            said = training[i].captions
+            rows.append((training[i], said[int(rng.integers(len(said)))]))
+        rows = [rows[i] for i in rng.permutation(len(rows))]
+        segments, chosen = [segment for segment, _ in rows], [caption for _, caption in rows]
+        words, words_mask = captions.batch([*chosen])
         same = same_meaning(chosen, TextEmbedding(words, words_mask).pooled(), segments, config.same_above)
         hidden = rng.random(words_mask.shape) < config.word_dropout
         stretches = []
