@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from ...backend.models.diffusion import Denoiser, DiffusionConfig
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
-from .common import StageConfig, set_up, train
-from .latents import CaptionEmbeddings, Latents, load_tokenizers
+from ..weights import Chooser, Weighting
+from .common import StageConfig, main_first, send, set_up, train
+from .latents import Latents, load_tokenizers
+from .wording import Captions, Use, Wording
 
 
 class DiffusionStage(StageConfig):
@@ -30,6 +32,28 @@ class DiffusionStage(StageConfig):
     """Share of planned tokens replaced at random: the language model will not be perfect either."""
     known_share: float = 0.35
     """Share of windows in which some frames are given."""
+    weights: Weighting = Weighting()
+    """Which segments are drawn oftener."""
+    wording: Wording = Wording()
+    """Other words and emotion tokens for captions."""
+
+
+class Windows(NamedTuple):
+    """A batch for the denoiser: clean latents, plan and noise (B, L, D), diffusion steps (B,), text
+    (B, W, 384) with its mask (B, W), and what is given: with_text (B,), with_plan, known_mask (B, L); mask
+    (B, L) of the frames that exist, known_columns (B, 1, D) of the parts that count."""
+
+    clean: np.ndarray
+    plan: np.ndarray
+    noise: np.ndarray
+    timesteps: np.ndarray
+    text: np.ndarray
+    text_mask: np.ndarray
+    with_text: np.ndarray
+    with_plan: np.ndarray
+    known_mask: np.ndarray
+    mask: np.ndarray
+    known_columns: np.ndarray
 
 
 def training_alphas(steps: int) -> np.ndarray:
@@ -42,10 +66,11 @@ def training_alphas(steps: int) -> np.ndarray:
 
 def run(config: DiffusionStage) -> dict[str, float]:
     device = set_up(config)
-    corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+    with main_first():
+        corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+        captions = Captions(corpus.segments, config.wording, config.store / "features")
     tokenizers = load_tokenizers(config.tokenizers)
-    latents = Latents(corpus, tokenizers)
-    captions = CaptionEmbeddings([c for s in corpus.segments for c in s.captions], config.store / "features")
+    latents = Latents(corpus, tokenizers, device=device)
     model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **config.model)
     model = Denoiser(model_config).to(device)
     mean, std = latents.statistics()
@@ -86,7 +111,8 @@ def run(config: DiffusionStage) -> dict[str, float]:
     def std_of(part: str) -> np.ndarray:
         return std[places[part] : places[part] + latents.widths[part]]
 
-    def denoising_loss(segments: list[Segment], rng: np.random.Generator, augment: bool) -> Tensor:
+    def windows(segments: list[Segment], rng: np.random.Generator, use: Use = "training") -> Windows:
+        augment = use == "training"
         count, width = len(segments), model_config.latent
         clean, plan = np.zeros((2, count, size, width), np.float32)
         known_columns = np.zeros((count, 1, width), np.float32)
@@ -94,8 +120,7 @@ def run(config: DiffusionStage) -> dict[str, float]:
         prompts: list[str | None] = []
         for i, segment in enumerate(segments):
             drawn = sample(segment, rng, augment)
-            caption = segment.captions[int(rng.integers(len(segment.captions)))]
-            prompts.append(caption)
+            prompts.append(captions.choose(segment, rng, use))
             if drawn is None:
                 mask[i, 0] = True  # attention needs one frame; nothing of it counts
                 continue
@@ -113,26 +138,25 @@ def run(config: DiffusionStage) -> dict[str, float]:
         # The first half of the steps decides little at few sampling steps; the noisy half gets more draws.
         timesteps = (model_config.train_steps * rng.random(count) ** 0.8).astype(int)
         noise = rng.standard_normal(clean.shape, dtype=np.float32)
+        return Windows(
+            clean, plan, noise, timesteps, text, text_mask, with_text, with_plan, known_mask, mask, known_columns,
+        )  # fmt: skip
 
-        def send(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(array).to(device)
-
-        alpha = model.alphas[send(timesteps)][:, None, None]
-        x0 = send(clean)
-        noisy = alpha.sqrt() * x0 + (1 - alpha).sqrt() * send(noise)
+    def denoising_loss(batch: Windows) -> Tensor:
+        on = {name: send(array, device) for name, array in batch._asdict().items()}
+        x0, timesteps = on["clean"], on["timesteps"]
+        alpha = model.alphas[timesteps][:, None, None]
+        noisy = alpha.sqrt() * x0 + (1 - alpha).sqrt() * on["noise"]
         predicted = model(
             noisy,
-            send(timesteps),
-            text=send(text),
-            text_mask=send(text_mask),
-            with_text=send(with_text),
-            plan=send(plan),
-            with_plan=send(with_plan),
+            timesteps,
             known=x0,
-            known_mask=send(known_mask),
-            mask=send(mask),
+            **{
+                name: on[name]
+                for name in ("text", "text_mask", "with_text", "plan", "with_plan", "known_mask", "mask")
+            },
         ).float()
-        weight = send(mask).float()[..., None] * send(known_columns)
+        weight = on["mask"].float()[..., None] * on["known_columns"]
         error = (predicted - x0) ** 2
         change = (predicted.diff(dim=1) - x0.diff(dim=1)) ** 2
         both = weight[:, 1:] * weight[:, :-1]
@@ -140,9 +164,13 @@ def run(config: DiffusionStage) -> dict[str, float]:
 
     training, validation = corpus.split("train").segments, corpus.split("val").segments
 
-    def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        chosen = [training[i] for i in rng.integers(len(training), size=config.batch_size)]
-        return denoising_loss(chosen, rng, True), {}
+    choose = Chooser(training, config.weights)
+
+    def draw(rng: np.random.Generator) -> Windows:
+        return windows(choose(rng, config.batch_size), rng)
+
+    def loss(batch: Windows) -> tuple[Tensor, dict[str, float]]:
+        return denoising_loss(batch), {}
 
     def evaluate(_: nn.Module) -> dict[str, float]:
         numbers = {}
@@ -150,7 +178,15 @@ def run(config: DiffusionStage) -> dict[str, float]:
             if segments:
                 rng = np.random.default_rng(7)
                 chosen = [segments[i] for i in rng.integers(len(segments), size=64)]
-                numbers[name] = denoising_loss(chosen, rng, False).item()
+                numbers[name] = denoising_loss(windows(chosen, rng, "plain")).item()
         return numbers
 
-    return train(config, model, loss, evaluate, name="diffusion", description=model_config.model_dump())
+    return train(
+        config,
+        model,
+        loss,
+        evaluate,
+        name="diffusion",
+        description=model_config.model_dump(),
+        draw=draw,
+    )

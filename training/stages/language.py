@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...backend.errors import BadInput
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
-from .common import StageConfig, set_up, train
-from .latents import CaptionEmbeddings, Latents, load_tokenizers
+from ..weights import Chooser, Weighting
+from .common import StageConfig, main_first, send, set_up, train
+from .latents import Latents, load_tokenizers
+from .wording import Captions, Use, Wording
 
 
 class LanguageStage(StageConfig):
@@ -27,13 +30,29 @@ class LanguageStage(StageConfig):
     corrupt: float = 0.08
     """Share of input tokens replaced at random, so that the model recovers from its own slips."""
     label_smoothing: float = 0.05
+    weights: Weighting = Weighting()
+    """Which segments are drawn oftener."""
+    wording: Wording = Wording()
+    """Other words and emotion tokens for captions."""
+
+
+class Plans(NamedTuple):
+    """A batch for the language model: text (B, W, 384) with its mask (B, W), lengths (B,), tasks (B,),
+    tokens that go in (B, L, P) and tokens that must come out (B, L, P)."""
+
+    text: np.ndarray
+    text_mask: np.ndarray
+    lengths: np.ndarray
+    tasks: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
 
 
 class PlanBatch:
-    """Draws (prefix, tokens, targets) for the language model from captioned segments."""
+    """Draws :class:`Plans` from captioned segments."""
 
     def __init__(
-        self, config: LanguageStage, model: MotionLanguageModel, latents: Latents, captions: CaptionEmbeddings
+        self, config: LanguageStage, model: MotionLanguageModel, latents: Latents, captions: Captions
     ) -> None:
         self.config, self.model, self.latents, self.captions = config, model, latents, captions
 
@@ -53,8 +72,10 @@ class PlanBatch:
         return {part: encoded.codes[part][first:last] for part in self.model.parts if part in encoded.codes}
 
     def __call__(
-        self, segments: list[Segment], rng: np.random.Generator, *, augment: bool = True
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        self, segments: list[Segment], rng: np.random.Generator, *, use: Use = "training"
+    ) -> Plans | None:
+        """A batch of what the segments hold; ``None`` if all are too short. Only training is augmented."""
+        augment = use == "training"
         config, model = self.config, self.model
         grids, prompts, lengths, tasks = [], [], [], []
         for segment in segments:
@@ -62,12 +83,14 @@ class PlanBatch:
             if codes is None:
                 continue
             grids.append(delayed_grid(model, codes))
-            caption = segment.captions[int(rng.integers(len(segment.captions)))]
+            caption = self.captions.choose(segment, rng, use)
             dropped = augment and rng.random() < config.text_dropout
             prompts.append(None if dropped else caption)
             tasks.append(TASKS.index("continuation" if dropped else "text_to_motion"))
             length = len(next(iter(codes.values())))
             lengths.append(0 if augment and rng.random() < config.length_dropout else length)
+        if not grids:
+            return None
         size = max(len(grid) for grid in grids)
         absent = np.array([model.absent(part) for part in model.parts])
         targets = np.tile(absent, (len(grids), size, 1))
@@ -82,17 +105,7 @@ class PlanBatch:
             )
             inputs = np.where(replaced & (inputs < absent - 1), random, inputs)
         text, text_mask = self.captions.batch(prompts)
-        device = model.embedding.weight.device
-        prefix = model.prefix(
-            torch.from_numpy(text).to(device),
-            torch.tensor(lengths, device=device),
-            torch.tensor(tasks, device=device),
-        )
-        embedded = torch.cat([prefix, model.embed(torch.from_numpy(inputs).to(device))], dim=1)
-        ones = np.ones((len(grids), prefix.shape[1] - text.shape[1] + size), bool)
-        mask = torch.from_numpy(np.concatenate([text_mask, ones], axis=1)).to(device).long()
-        valid = torch.from_numpy((targets != absent) & np.isin(targets, absent, invert=True)).to(device)
-        return embedded, mask, torch.from_numpy(targets).to(device), valid
+        return Plans(text, text_mask, np.array(lengths), np.array(tasks), inputs, targets)
 
 
 def delayed_grid(model: MotionLanguageModel, codes: dict[str, np.ndarray]) -> np.ndarray:
@@ -108,53 +121,80 @@ def delayed_grid(model: MotionLanguageModel, codes: dict[str, np.ndarray]) -> np
 
 
 def plan_loss(
-    model: MotionLanguageModel, batch: tuple[Tensor, ...], smoothing: float = 0.0
-) -> tuple[Tensor, float]:
+    model: MotionLanguageModel, plans: Plans, smoothing: float = 0.0
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy over the motion positions, and the share of tokens predicted right."""
-    embedded, mask, targets, valid = batch
+    device = model.embedding.weight.device
+    prefix = model.prefix(send(plans.text, device), send(plans.lengths, device), send(plans.tasks, device))
+    embedded = torch.cat([prefix, model.embed(send(plans.inputs, device))], dim=1)
+    rows, size = plans.targets.shape[:2]
+    ones = np.ones((rows, embedded.shape[1] - plans.text.shape[1]), bool)
+    mask = send(np.concatenate([plans.text_mask, ones], axis=1), device).long()
     logits, _ = model(embedded, mask)
-    size = targets.shape[1]
-    losses, right, count = [], 0.0, 0
+    targets = send(plans.targets, device)
+    losses, right, counts = [], [], []
     for i, part in enumerate(model.parts):
-        given = valid[..., i]
-        if not given.any():
-            continue
-        scores = logits[part][:, -size:][given].float()
-        wanted = targets[..., i][given]
-        losses.append(F.cross_entropy(scores, wanted, label_smoothing=smoothing))
-        right += (scores.argmax(-1) == wanted).sum().item()
-        count += len(wanted)
-    return torch.stack(losses).mean(), right / max(count, 1)
+        # Nothing here depends on values on the host: a GPU need not wait.
+        scores = logits[part][:, -size:].float().flatten(0, 1)
+        wanted = targets[..., i].flatten()
+        wanted = wanted.masked_fill(wanted == model.absent(part), -100)
+        losses.append(F.cross_entropy(scores, wanted, label_smoothing=smoothing, reduction="sum"))
+        right.append((scores.argmax(-1) == wanted).sum())
+        counts.append((wanted != -100).sum())
+    count = torch.stack(counts)
+    mean = torch.stack(losses) / count.clamp(min=1)
+    accuracy = torch.stack(right).sum() / count.sum().clamp(min=1)
+    return mean.sum() / (count > 0).sum().clamp(min=1), {"accuracy": accuracy}
 
 
 def run(config: LanguageStage) -> dict[str, float]:
     device = set_up(config)
-    corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+    with main_first():
+        corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+        captions = Captions(corpus.segments, config.wording, config.store / "features")
     tokenizers = load_tokenizers(config.tokenizers)
-    latents = Latents(corpus, tokenizers)
-    captions = CaptionEmbeddings([c for s in corpus.segments for c in s.captions], config.store / "features")
+    latents = Latents(corpus, tokenizers, device=device)
     parts = {part: t.config.codes for part, t in tokenizers.items()}
     model_config = LanguageConfig(parts=parts, text_width=WIDTH, **config.model)
     model = MotionLanguageModel(model_config).to(device)
     training, validation = corpus.split("train").segments, corpus.split("val").segments
-    draw = PlanBatch(config, model, latents, captions)
+    batch = PlanBatch(config, model, latents, captions)
+    choose = Chooser(training, config.weights)
 
-    def loss(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        chosen = [training[i] for i in rng.integers(len(training), size=config.batch_size)]
-        value, accuracy = plan_loss(model, draw(chosen, rng), config.label_smoothing)
-        return value, {"accuracy": accuracy}
+    def draw(rng: np.random.Generator) -> Plans:
+        for _ in range(100):
+            plans = batch(choose(rng, config.batch_size), rng)
+            if plans is not None:
+                return plans
+        raise BadInput(f"The segments of {config.store} are too short to plan.", field="store")
+
+    def loss(plans: Plans) -> tuple[Tensor, dict[str, Tensor]]:
+        return plan_loss(model, plans, config.label_smoothing)
 
     def evaluate(_: nn.Module) -> dict[str, float]:
         numbers = {}
-        for name, segments in (("train", training), ("val", validation)):
+        uses: tuple[tuple[str, list[Segment], Use], ...] = (
+            ("train", training, "plain"), ("val", validation, "plain"), ("val_reworded", validation, "evaluation"),
+        )  # fmt: skip
+        for name, segments, use in uses:
             rng = np.random.default_rng(7)
-            values = [
-                plan_loss(model, draw([segments[i] for i in rng.integers(len(segments), size=32)], rng, augment=False))
-                for _ in range(2)
-            ] if segments else []  # fmt: skip
+            values = []
+            for _repeat in range(2 if segments else 0):
+                plans = batch([segments[i] for i in rng.integers(len(segments), size=32)], rng, use=use)
+                if plans is not None:
+                    values.append(plan_loss(model, plans))
             if values:
                 numbers[f"{name}_loss"] = float(np.mean([v.item() for v, _ in values]))
-                numbers[f"{name}_accuracy"] = float(np.mean([a for _, a in values]))
+                numbers[f"{name}_accuracy"] = float(np.mean([a["accuracy"].item() for _, a in values]))
         return numbers
 
-    return train(config, model, loss, evaluate, name="language", description=model_config.model_dump())
+    return train(
+        config,
+        model,
+        loss,
+        evaluate,
+        name="language",
+        description=model_config.model_dump(),
+        draw=draw,
+        compiled=(model.backbone,),
+    )
