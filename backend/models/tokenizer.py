@@ -35,7 +35,9 @@ class TokenizerConfig(BaseModel):
     rates: int = 0
     """How many leading features are integrated over time; their means are the first latent columns."""
     rate_scale: float = 3.0
-    """How much these columns weigh in the quantiser, against normalised features."""
+    """How large these columns are in the latents, against normalised features."""
+    rate_weight: float = 3.0
+    """How much more an error in them counts when codes are chosen, after the first, which the plan is made of."""
 
     @property
     def stride(self) -> int:
@@ -149,8 +151,10 @@ class PartTokenizer(nn.Module):
 
     def _nearest(self, latents: Tensor) -> Quantized:
         rest, codes = latents, []
+        weight = torch.ones_like(latents[0, 0])
         for codebook in self.codebooks:
-            nearest = torch.cdist(rest, codebook.expand(len(rest), -1, -1)).argmin(-1)
+            nearest = torch.cdist(rest * weight, (codebook * weight).expand(len(rest), -1, -1)).argmin(-1)
+            weight[: self.config.rates] = self.config.rate_weight
             codes.append(nearest)
             rest = rest - codebook[nearest]
         return Quantized(latents - rest, torch.stack(codes, dim=-1))
