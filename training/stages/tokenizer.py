@@ -154,6 +154,10 @@ def run(config: TokenizerStage) -> dict[str, float]:
             quantized, commitment = learner.quantize(latents)
         skip = torch.rand(len(target), 1, 1, device=device) < config.bypass
         decoded = model.decode(torch.where(skip, latents, quantized)).float()
+        with torch.autocast(device.type, enabled=False):  # bfloat16 would cost the joints millimetres
+            return compared(decoded, target, commitment.float())
+
+    def compared(decoded: Tensor, target: Tensor, commitment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         ours, theirs = model.normalize(decoded), model.normalize(target)
         features = F.smooth_l1_loss(ours, theirs)
         velocity = F.smooth_l1_loss(ours.diff(dim=1), theirs.diff(dim=1))
