@@ -130,7 +130,8 @@ class CaptionEmbeddings:
             with np.load(kept, allow_pickle=False) as data:
                 self._tokens, ends = data["tokens"], data["ends"]
         else:
-            rows = TextEncoder().encode_many(wanted)
+            with torch.random.fork_rng(devices=[]):  # a run is the same whether the file is there or not
+                rows = TextEncoder().encode_many(wanted)
             self._tokens = np.concatenate([np.zeros((0, WIDTH), np.float32), *rows]).astype(np.float16)
             ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
             cache.mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,10 @@ class Processes:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
+        with torch.no_grad():  # one beginning for all, as DDP makes it too
+            for parameter in model.parameters():
+                torch.distributed.broadcast(parameter, 0)
+        self.same_buffers(model)
         mesh = init_device_mesh(self.device.type, (self.count,))
         for block in blocks(model):
             fully_shard(block, mesh=mesh)

@@ -36,7 +36,7 @@ class Net(nn.Module):
 def fit(config: StageConfig, *, seen: list[np.ndarray] | None = None, poison: float = 0.0) -> Net:
     """Train a net to sum its inputs; ``seen`` collects the batches."""
     device = set_up(config)
-    torch.manual_seed(0)
+    torch.manual_seed(common._processes.rank)  # processes that start differently must end alike
     model = Net().to(device)
 
     def draw(rng: np.random.Generator) -> np.ndarray:
