@@ -272,8 +272,10 @@ class Checkpoint:
                 self.ema.state[key].copy_(spread_like(value, self.ema.state[key]))
             step = int(state["step"])
         except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+            # torch tells the first difference in its second line.
+            reason = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()][:2][-1:]
             raise BadInput(
-                f"{self.path} cannot be resumed with this configuration: {str(error).splitlines()[0]}",
+                f"{self.path} cannot be resumed with this configuration ({' '.join(reason)}).",
                 hint="Choose another out, or remove the file to start anew.",
                 field="out",
             ) from error
