@@ -17,7 +17,7 @@ import bpy
 from ..backend.errors import Cancelled, JobFailed, UnderstudyError
 from ..backend.motion import npz
 from ..backend.motion.clip import Clip
-from ..backend.protocol.wire import Client, Event, Request, backend_command, clips_of
+from ..backend.protocol.wire import Client, Event, Request, backend_command, clips_of, warnings_of
 from . import preferences
 
 JOB_TIMEOUT = 900.0
@@ -35,6 +35,7 @@ class Job:
         params: what was asked of the backend.
         state: ``running``, then ``done``, ``failed`` or ``cancelled`` for good.
         clips: the result, once ``done``.
+        warnings: what the backend has to say about the result, in sentences.
         error: why it ``failed``.
         took: seconds from the request to the result.
     """
@@ -42,6 +43,7 @@ class Job:
     params: dict[str, Any]
     state: str = "running"
     clips: list[Clip] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     error: UnderstudyError | None = None
     took: float = 0.0
     request: Request | None = None
@@ -80,6 +82,8 @@ class Backend:
         """The last failure, until it is dismissed or a new job starts."""
         self.news = ""
         """The last success in a few words."""
+        self.warning = ""
+        """What the backend had to say about it, one line."""
         self.python = ""
         """The interpreter in use."""
 
@@ -144,7 +148,7 @@ class Backend:
         """
         if self.busy:
             raise JobFailed("A generation is under way already.", hint="Cancel it first.")
-        self.error, self.news = None, ""
+        self.error, self.news, self.warning = None, "", ""
         try:
             self.start()
             assert self.client is not None
@@ -202,6 +206,7 @@ class Backend:
                 job.clips = [npz.clip_from_bytes(data) for data in clips_of(event.data)]
                 if not job.clips:
                     raise JobFailed("The backend's answer holds no clip.")
+                job.warnings = warnings_of(event.data)
                 job.state = "done"
             except UnderstudyError as error:
                 job.state, job.error = "failed", error
@@ -274,7 +279,7 @@ def refresh() -> None:
     """Redraw if what the panel shows has changed; a window that redraws all the time loses clicks."""
     global _shown
     job = backend.job
-    now: tuple[object, ...] = (backend.state, backend.news, id(backend.error))
+    now: tuple[object, ...] = (backend.state, backend.news, backend.warning, id(backend.error))
     if job is not None:
         now += (job.state, job.stage, round(100 * job.fraction), round(job.seconds_left or 0))
     if now != _shown:
@@ -311,4 +316,4 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     backend.stop()
-    backend.job, backend.error, backend.news = None, None, ""
+    backend.job, backend.error, backend.news, backend.warning = None, None, "", ""

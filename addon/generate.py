@@ -112,6 +112,7 @@ def deliver(order: Order, job: client.Job) -> bpy.types.Action:
     )
     extend_scene(scene, action)
     backend.news = f"{clip.seconds:.1f} s of motion in {job.took:.1f} s"
+    backend.warning = " ".join(job.warnings)
     return action
 
 
@@ -157,6 +158,8 @@ class UNDERSTUDY_OT_generate(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         self.report({"INFO"}, f"Keyed “{action.name}”: {backend.news}.")
+        if backend.warning:
+            self.report({"WARNING"}, backend.warning)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -188,6 +191,8 @@ class UNDERSTUDY_OT_generate(bpy.types.Operator):
             deliver(self._order, self._job)
         except UnderstudyError as error:
             return refuse(self, error)
+        if backend.warning:
+            self.report({"WARNING"}, backend.warning)
         return {"FINISHED"}
 
     def cancel(self, context: bpy.types.Context) -> None:

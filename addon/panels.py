@@ -63,6 +63,8 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
                 paragraph(layout, reason, width, icon="INFO")
             elif backend.news:
                 paragraph(layout, backend.news, width, icon="CHECKMARK")
+                if backend.warning:
+                    paragraph(layout, backend.warning, width, icon="ERROR")
         if backend.error is not None and not busy:
             self._draw_error(layout, backend.error, width)
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import __version__
 from .engines.torch_engine import TorchEngine
 from .errors import Cancelled
+from .known import Known
 from .motion.cleanup import clean_up
 from .motion.clip import Clip
 from .motion.features import FPS, clip_from_features
@@ -21,6 +22,7 @@ from .refining import Refiner
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams
+    from .text import TextEmbedding
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, steps done, steps expected)."""
@@ -32,6 +34,7 @@ class Pipeline:
     def __init__(self, pack: Pack, device: str = "auto") -> None:
         self.pack = pack
         self.config = read_config(pack.path)
+        self.known = Known.of(pack)
         self.engine = TorchEngine(pack.path, self.config, device)
 
     def generate(
@@ -59,6 +62,7 @@ class Pipeline:
         rngs = [np.random.default_rng((params.seed, sample)) for sample in range(params.samples)]
         report("text")(0, 1)
         text = self.engine.encode_text([params.prompt] * params.samples)
+        warnings = self._warnings(params.prompt, text)
         frames = None if params.seconds is None else round(params.seconds * FPS)
         length = None if frames is None else math.ceil(frames / config.stride)
         codes = plan(self.engine, config.language, sampling, text, length, rngs, report("plan"))
@@ -79,11 +83,16 @@ class Pipeline:
             clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
             if params.cleanup:
                 clip = clean_up(clip)
-            clips.append(clip.replace(meta=self._meta(params, sample)))
+            clips.append(clip.replace(meta=self._meta(params, sample, warnings)))
         report("clean-up")(params.samples, params.samples)
         return clips
 
-    def _meta(self, params: GenerateParams, sample: int) -> dict[str, Any]:
+    def _warnings(self, prompt: str, text: TextEmbedding) -> list[str]:
+        """What the pack says about a prompt that it hardly knows; the embedding is there already."""
+        found = None if self.known is None else self.known.warning(prompt, text.pooled()[0])
+        return [] if found is None else [found]
+
+    def _meta(self, params: GenerateParams, sample: int, warnings: list[str]) -> dict[str, Any]:
         return {
             "prompt": params.prompt,
             "seed": params.seed,
@@ -94,6 +103,7 @@ class Pipeline:
             "source": "generated",
             "engine": self.engine.name,
             "version": __version__,
+            **({"warnings": warnings} if warnings else {}),
         }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from . import machine
 from .errors import BadInput, Cancelled, JobFailed, UnderstudyError
+from .known import warnings_of
 from .log import logger
 from .motion.clip import Clip
 from .motion.npz import clip_to_bytes
@@ -237,7 +238,7 @@ class Worker:
         logger.info(
             "Request %s: %d clips of %.1f s in %.2f s", job.number, len(clips), clips[0].seconds, taken
         )
-        return GenerateResult(clips=messages, seconds_taken=round(taken, 3))
+        return GenerateResult(clips=messages, seconds_taken=round(taken, 3), warnings=warnings_of(clips))
 
     def _pipeline(self, pack: str, device: str) -> Pipeline:
         key = (pack, device)

@@ -19,6 +19,7 @@ from ..backend.models.language import LanguageConfig
 from ..backend.models.tokenizer import TokenizerConfig
 from ..backend.pack_config import PackConfig, Sampling
 from ..backend.packs import FORMAT
+from .known import write_known
 
 
 class DataSource(BaseModel):
@@ -43,6 +44,11 @@ class PackRecipe(BaseModel):
     tokenizers: dict[str, Path]
     language: Path
     diffusion: Path
+    store: Path | None = None
+    """What the stages were trained on, for the list of what the pack knows; without it, the pack has none and
+    never warns."""
+    datasets: list[str] = []
+    """Only these sets of the store; all when empty."""
     sampling: Sampling = Sampling()
     data: list[DataSource]
     card: str
@@ -90,7 +96,7 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         metrics: name to number, for pack.toml and the card.
 
     Raises:
-        BadInput: a stage is not trained.
+        BadInput: a stage is not trained, or the recipe names a store that is none.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
@@ -110,6 +116,8 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
             _weights(stage, folder / f"tokenizer_{part}.safetensors")
         _weights(recipe.language, folder / "language.safetensors")
         _weights(recipe.diffusion, folder / "diffusion.safetensors")
+        if recipe.store is not None:
+            write_known(folder, recipe.store, tuple(recipe.datasets))
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
         table = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
         card = recipe.card.rstrip() + (

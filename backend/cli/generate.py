@@ -43,6 +43,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..known import warnings_of
     from ..protocol.messages import GenerateParams, parse
 
     params = parse(
@@ -87,9 +88,12 @@ def run(args: argparse.Namespace) -> int:
                     for clip, target in zip(clips, targets, strict=True)
                 ],
                 "seconds_taken": round(taken, 3),
+                "warnings": warnings_of(clips),
             }
         )
     else:
+        for warning in warnings_of(clips):
+            print(f"Warning: {warning}", file=sys.stderr)
         for clip, target in zip(clips, targets, strict=True):
             licence = clip.meta.get("licence")
             print(f"{target}  {clip.seconds:.1f} s, {len(clip)} frames" + (f", {licence}" if licence else ""))

@@ -1,4 +1,4 @@
-"""``understudy packs``: the installed packs, their licences and what they were trained on."""
+"""``understudy packs``: the installed packs, their licences, what they know and what they were trained on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from .common import megabytes, print_json
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("packs", help="list the installed packs and their licences")
+    parser = commands.add_parser("packs", help="list the installed packs, their licences and what they know")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..errors import BadInput
+    from ..known import amounts, read_list
     from ..packs import list_packs, user_folder
 
     packs = list_packs()
@@ -29,6 +31,15 @@ def run(args: argparse.Namespace) -> int:
         for text in (pack.description, pack.licence_note):
             if text:
                 print(f"  {text}")
+        try:
+            known = read_list(pack)
+        except BadInput as error:  # one bad pack must not hide the others
+            known = None
+            print(f"  {error.message}")
+        if known is not None:
+            print(f"  knows {amounts(known.actions)}")
+            if known.styles:
+                print(f"  in the styles {amounts(known.styles)}")
         for data in pack.data:
             credit = f": {data.attribution}" if data.attribution else ""
             print(f"  trained on {data.name} ({data.licence}){credit}")
@@ -36,6 +47,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(pack: Any) -> dict[str, Any]:
+    from ..errors import BadInput
+    from ..known import read_list
+
     facts = dataclasses.asdict(pack)
     facts.pop("files")
-    return {**facts, "path": str(pack.path), "bytes": pack.size}
+    try:
+        known = read_list(pack)
+    except BadInput:
+        known = None
+    actions = None if known is None else [amount.model_dump() for amount in known.actions]
+    styles = None if known is None else [amount.model_dump() for amount in known.styles]
+    return {**facts, "path": str(pack.path), "bytes": pack.size, "actions": actions, "styles": styles}

@@ -76,6 +76,12 @@ def error_of(message: dict[str, Any]) -> UnderstudyError | None:
     return error
 
 
+def warnings_of(result: Any) -> list[str]:
+    """The warnings in the result of ``generate``; none where the backend does not know them yet."""
+    found = result.get("warnings") if isinstance(result, dict) else None
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+
+
 def clips_of(result: Any) -> list[bytes]:
     """The ``.npz`` bytes of every clip in the result of ``generate``."""
     try:

@@ -85,8 +85,11 @@ class ClipMessage(BaseModel):
 
 
 class GenerateResult(BaseModel):
+    """``warnings``: sentences for the user, above all about a prompt that the pack hardly knows."""
+
     clips: list[ClipMessage]
     seconds_taken: float
+    warnings: list[str] = []
 
 
 class EngineInfo(BaseModel):

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Cancelled, JobFailed, UnderstudyError
 from . import framing
-from .calls import RESTART, BackendError, Event, Request, clips_of, error_of
+from .calls import RESTART, BackendError, Event, Request, clips_of, error_of, warnings_of
 from .child import backend_command, child_environment, module_command
 from .framing import PROTOCOL_VERSION
 from .pipes import Pipes
@@ -30,6 +30,7 @@ __all__ = [
     "child_environment",
     "clips_of",
     "module_command",
+    "warnings_of",
 ]
 
 

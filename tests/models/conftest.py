@@ -16,6 +16,8 @@ from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import SIZES, features_from_clip
 from understudy.backend.pack_config import Sampling
+from understudy.training.data.item import Item
+from understudy.training.data.prepare import write_index
 from understudy.training.pack import DataSource, PackRecipe, write_pack
 from understudy.training.stages.diffusion import training_alphas
 
@@ -68,10 +70,38 @@ def tiny_stages(folder: Path) -> Path:
     return folder
 
 
+def item(text: list[str], stop: int, **given: object) -> Item:
+    """A captioned stretch from frame 0 to ``stop`` of a clip that nobody opens."""
+    values = {"dataset": "made", "motion_name": text[0], "path": f"{text[0]}.npz", "end_frame": stop}
+    return Item(**{**values, "text": text, **given})
+
+
+KNOWN = [
+    item(["A person walks forward.", "someone strolls"], 300, emotion="happy"),
+    item(["a person walks forward"], 450, path="A person walks forward..npz", start_frame=150),
+    item(["a person jumps up and down"], 60),
+    item(["a person climbs a ladder"], 60),
+    item(["helicopter"], 60),
+    item(["a person rides a bicycle"], 6000, split="val"),
+]
+"""What the tiny pack says it was trained on."""
+
+
 @pytest.fixture(scope="session")
 def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the pack."""
-    folder = tmp_path_factory.mktemp("packs")
+    return make_pack(tmp_path_factory.mktemp("packs"))
+
+
+@pytest.fixture(scope="session")
+def knowing_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a pack that says what it knows."""
+    folder = tmp_path_factory.mktemp("knowing")
+    write_index(folder, KNOWN)
+    return make_pack(folder, store=folder)
+
+
+def make_pack(folder: Path, **recipe_keys: object) -> Path:
     stages = tiny_stages(folder / "stages")
     recipe = PackRecipe(
         name="tiny",
@@ -84,5 +114,6 @@ def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
         data=[DataSource(name="none", licence="CC0-1.0")],
         card="# For tests",
         sampling=Sampling(steps=2, overlap=4),
+        **recipe_keys,
     )
     return write_pack(recipe, folder / "tiny", {"an answer": 42.0})
