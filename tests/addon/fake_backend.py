@@ -82,7 +82,10 @@ def generate(number: int, params: dict) -> None:
     if behaviour == "rubbish":
         encoded = base64.b64encode(b"this is no zip").decode()
     described = {"npz": encoded, "frames": len(clip), "fps": 30.0, "seconds": clip.seconds, "meta": clip.meta}
-    send({"id": number, "result": {"clips": [described], "seconds_taken": 0.03}})
+    result = {"clips": [described], "seconds_taken": 0.03}
+    if behaviour == "warns" and "walk" not in params["prompt"]:
+        result["warnings"] = [f"The pack open knows little like “{params['prompt']}”."]
+    send({"id": number, "result": result})
 
 
 def main() -> None:

@@ -245,6 +245,17 @@ def test_modal_delivers_when_the_job_is_done(fake: Fake, body: bpy.types.Object)
     assert body.animation_data.action.frame_range[0] == 7
 
 
+def test_modal_reports_what_the_pack_does_not_know(fake: Fake, body: bpy.types.Object) -> None:
+    fake("warns")
+    for prompt, reports in (
+        ("a person flies", [({"WARNING"}, "The pack open knows little like “a person flies”.")]),
+        ("a person walks", []),
+    ):
+        modal = start(prompt)
+        assert modal.run() == {"FINISHED"}
+        assert modal.reports == reports
+
+
 def test_modal_cancel_changes_nothing(fake: Fake, body: bpy.types.Object) -> None:
     fake("slow")
     before = snapshot()
@@ -327,6 +338,20 @@ def drawn() -> Layout:
 
 def _statics(panel: type) -> dict[str, Any]:
     return {name: getattr(panel, name) for name in dir(panel) if name.startswith("_draw")}
+
+
+def test_the_panel_says_what_the_pack_does_not_know(fake: Fake, body: bpy.types.Object) -> None:
+    fake("warns")
+    settings = bpy.context.scene.understudy
+    settings.prompt = "a person flies"
+    assert bpy.ops.understudy.generate() == {"FINISHED"}
+    assert body.animation_data.action.name == "a person flies", "it is performed all the same"
+    shown = " ".join(drawn().texts)
+    assert shown.count("knows little like “a person flies”") == 1
+    assert "s of motion" in shown
+    settings.prompt = "a person walks"
+    bpy.ops.understudy.generate()
+    assert "knows little" not in " ".join(drawn().texts), "it went with the clip that it was about"
 
 
 def test_the_panel_says_why_generate_is_off(fake: Fake) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
-from understudy.backend.protocol.messages import GenerateParams, Limits, parse
+from understudy.backend.protocol.messages import GenerateParams, GenerateResult, Limits, parse
+from understudy.backend.protocol.wire import warnings_of
 
 WRONG = [
     ({}, "prompt", "The request lacks its prompt."),
@@ -69,3 +70,17 @@ def test_anything_else_is_one_sentence(params: dict[str, Any]) -> None:
         assert error.message.endswith(".")
         assert "\n" not in error.message
         assert len(error.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("result", "warnings"),
+    [
+        (GenerateResult(clips=[], seconds_taken=1, warnings=["Far."]).model_dump(mode="json"), ["Far."]),
+        ({"clips": [], "seconds_taken": 1.0}, []),
+        ({"warnings": None}, []),
+        ({"warnings": ["a", 3]}, ["a"]),
+        (None, []),
+    ],
+)
+def test_the_client_reads_the_warnings_that_are_there(result: Any, warnings: list[str]) -> None:
+    assert warnings_of(result) == warnings

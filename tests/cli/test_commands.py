@@ -32,6 +32,7 @@ class FakePipeline:
         if params.prompt == "interrupt":
             raise KeyboardInterrupt
         frames = round((params.seconds or 1) * 30)
+        unknown = {"warnings": ["The pack knows little of this."]} if params.prompt == "far" else {}
         random = np.random.default_rng(params.seed)
         return [
             Clip(
@@ -39,7 +40,13 @@ class FakePipeline:
                 trans=np.linspace([0, 0, 0], [0, 0, 3], frames),
                 contacts=np.ones((frames, 4)),
                 fps=30.0,
-                meta={"prompt": params.prompt, "seed": params.seed, "sample": sample, "licence": "CC-BY-4.0"},
+                meta={
+                    "prompt": params.prompt,
+                    "seed": params.seed,
+                    "sample": sample,
+                    "licence": "CC-BY-4.0",
+                    **unknown,
+                },
             )
             for sample in range(params.samples)
         ]
@@ -95,6 +102,21 @@ def test_generate_json_is_only_json(run: Run, tmp_path: Path) -> None:
     assert all(Path(clip["file"]).is_file() for clip in clips)
     assert [clip["meta"]["sample"] for clip in clips] == [0, 1]
     assert "a library prints" in errors
+
+
+def test_generate_warns_once_on_stderr_and_in_json(run: Run, tmp_path: Path) -> None:
+    arguments = ["far", "--out", tmp_path / "x.npz", "--samples", "2"]
+    code, text, errors = run("generate", *arguments)
+    assert code == 0
+    assert errors.count("Warning: The pack knows little of this.\n") == 1
+    assert "knows little" not in text
+    assert read_clip(tmp_path / "x-1.npz").meta["warnings"] == ["The pack knows little of this."]
+    code, text, errors = run("generate", *arguments, "--json")
+    assert json.loads(text)["warnings"] == ["The pack knows little of this."]
+    assert "knows little" not in errors
+    code, text, errors = run("generate", "x", "--out", tmp_path / "y.npz", "--json")
+    assert json.loads(text)["warnings"] == []
+    assert "Warning" not in run("generate", "x", "--out", tmp_path / "y.npz")[2]
 
 
 def test_generate_in_another_dialect(run: Run, tmp_path: Path) -> None:
@@ -313,6 +335,37 @@ def test_packs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "trained on CMU (free): CMU mocap" in text
     listed = json.loads(run("packs", "--json")[1])
     assert [(pack["name"], pack["licence"], pack["bytes"]) for pack in listed] == [("mine", "MIT", 5)]
+    assert (listed[0]["actions"], listed[0]["styles"]) == (None, None)  # it does not say
+
+
+def test_packs_tells_what_each_knows(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from understudy.backend import packs
+
+    known = {
+        "threshold": 0.5,
+        "captions": ["a person walks"],
+        "labels": ["walk"],
+        "actions": [
+            {"name": "walk", "captions": 3, "seconds": 750.0},
+            {"name": "jump", "captions": 1, "seconds": 4.2},
+        ],
+        "styles": [{"name": "proud", "captions": 2, "seconds": 90.0}],
+    }
+    for name, content in (("bad", "{"), ("good", json.dumps(known))):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "known.json").write_text(content)
+        (folder / "pack.toml").write_text(
+            f'name="{name}"\nversion="2"\nlicence="MIT"\nformat=1\n[files]\n"known.json"="{"0" * 64}"\n'
+        )
+    monkeypatch.setattr(packs, "SHIPPED", tmp_path)
+    code, text, _ = run("packs")
+    assert code == 0
+    assert "  knows walk 12.5 min, jump 4 s\n  in the styles proud 1.5 min\n" in text
+    assert "The pack bad has no readable known.json." in text
+    bad, good = json.loads(run("packs", "--json")[1])
+    assert bad["actions"] is None
+    assert (good["actions"], good["styles"]) == (known["actions"], known["styles"])
 
 
 # -- render: the child is a script of ours here; the real one is tested with Blender ---------------
