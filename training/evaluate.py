@@ -1,38 +1,82 @@
-"""What a pack can do, measured: does the motion carry the action asked for, and is it physical."""
+"""What a pack can do, measured: does the motion do what was asked for, is it varied, is it physical.
+
+Every caption is performed once; all metrics read the same clips. Beside the model stand the captured
+motion itself and the motion of the nearest caption, which is what a search of the training set would give.
+"""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..backend.motion.features import FPS, clip_from_features
+from ..backend.errors import BadInput
+from ..backend.models.alignment import Alignment
+from ..backend.motion.features import clip_from_features
 from ..backend.pipeline import Pipeline, load_pipeline
-from ..backend.protocol.messages import GenerateParams
 from ..backend.text import TextEncoder
-from .actions import ACTIONS, action_of, actions_of
+from .actions import ACTIONS, actions_of
+from .cases import (
+    MIN_FRAMES,
+    Case,
+    Made,
+    Without,
+    ablated,
+    draw_balanced,
+    draw_cases,
+    draw_of_action,
+    perform,
+    reworded,
+    right_answers,
+    usable,
+)
 from .dataset import Corpus, Segment, load_corpus
-from .metrics import Neighbours, descriptor, descriptor_of_clip, physics
+from .metrics import Neighbours, descriptor, descriptor_of_clip, physics, plausibility
+from .reconstruct import pack_tokenizers, reconstruction
+from .retrieval import cut, load_alignment
+from .text_metrics import Number, Space, hits, row, subset_fid, variety
 
 SPLITS = {
     "train": "training captions",
     "balanced": "training captions, each action as often",
     "val": "new captions",
+    "reworded": "new captions in other words",
 }
+TEXT = ("val", "reworded", "train")
+"""Splits that get the table of text to motion."""
 PHYSICS = {
     "slide_share": "share of contact frames above 2.5 cm/s",
     "penetration_mean": "mean floor penetration in cm",
     "jerk": "mean jerk in m/s3",
 }
-MIN_FRAMES = 30
-"""Shorter segments say too little about an action."""
+SAMPLES = 8
+"""Clips of one prompt that multimodality looks at."""
+PROMPTS = 6
+"""Prompts, each of another action, that are performed so often."""
 
 
-def _features(segment: Segment) -> dict[str, np.ndarray]:
-    return {part: values[segment.start : segment.stop] for part, values in segment.motion.features.items()}
+@dataclass(frozen=True)
+class Options:
+    """What ``evaluate`` is to measure.
+
+    Attributes:
+        cases: captions of each split.
+        alignment: folder of a trained alignment model; without it, nothing is measured in its space.
+        without: models to leave out, each in a run of its own.
+        guidance: scales of the diffusion's guidance to try.
+    """
+
+    cases: int = 20
+    seed: int = 1
+    datasets: tuple[str, ...] = ()
+    alignment: Path | None = None
+    replications: int = 20
+    without: tuple[Without, ...] = ()
+    guidance: tuple[float, ...] = ()
 
 
 def _summary(reports: list[dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -46,69 +90,36 @@ def _summary(reports: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
-def action_match(
-    pipeline: Pipeline, asked: Corpus, reference: Corpus, *, cases: int, seed: int, balanced: bool = False
-) -> dict[str, Any]:
-    """Generate from captions of ``asked``: does the nearest motion of ``reference`` carry the action?
+# ------------------------------------------------------------------------------ search and neighbours
 
-    The cases are drawn as the captions are, or, when ``balanced``, each action as often. Beside the model stand the captured motion itself (the motion of
-    the caption, its own trial left out of the reference), the nearest caption's motion (what a search
-    would give), and chance (how often any reference motion carries the action).
-    """
-    rng = np.random.default_rng(seed)
-    prompts = [s for s in asked.segments if not s.motion.mirrored and len(s) >= MIN_FRAMES]
-    segments = [s for s in reference.segments if not s.motion.mirrored and len(s) >= MIN_FRAMES]
-    descriptors = np.stack([descriptor(_features(s)) for s in segments])
-    neighbours = Neighbours(descriptors)
-    labels = [actions_of(s.captions) for s in segments]
-    captions = [(i, caption) for i, s in enumerate(segments) for caption in s.captions]
-    embeddings = _embed([caption for _, caption in captions])
-    by_action = {a: [s for s in prompts if a in actions_of(s.captions)] for a in ACTIONS}
-    actions = [str(a) for a in rng.permutation(sorted(a for a, members in by_action.items() if members))]
-    named = [segment for members in by_action.values() for segment in members]
-    rows, reports, truths, seconds = [], [], [], []
-    for case in range(cases):
-        if balanced:
-            action = actions[case % len(actions)]
-            segment = by_action[action][int(rng.integers(len(by_action[action])))]
-            caption = str(rng.choice([c for c in segment.captions if action_of(c) == action]))
-        else:
-            segment = named[int(rng.integers(len(named)))]
-            caption = str(rng.choice([c for c in segment.captions if action_of(c) != "other"]))
-            action = action_of(caption)
-        length = min(len(segment), 300) / FPS
-        started = time.perf_counter()
-        clip = pipeline.generate(GenerateParams(prompt=caption[:500], seconds=length, seed=seed + case))[0]
-        seconds.append((time.perf_counter() - started) / length)
-        nearest = neighbours.order(descriptor_of_clip(clip))
-        others = [i for i in neighbours.order(descriptor(_features(segment))) if _other(segments[i], segment)]
-        scores = embeddings @ _embed([caption])[0]
-        found = next(i for i in (captions[k][0] for k in np.argsort(-scores)) if _other(segments[i], segment))
-        rows.append(
-            {
-                "caption": caption,
-                "action": action,
-                "nearest": segments[nearest[0]].captions[0],
-                "match": action in labels[nearest[0]],
-                "match_3": any(action in labels[i] for i in nearest[:3]),
-                "captured": action in labels[others[0]],
-                "search": action in labels[found],
-                "chance": float(np.mean([action in names for names in labels])),
-            }
-        )
-        reports.append(physics(clip))
-        truths.append(physics(clip_from_features(_features(segment))))
-    return {
-        "cases": cases,
-        **{
-            key: float(np.mean([r[key] for r in rows]))
-            for key in ("match", "match_3", "captured", "search", "chance")
-        },
-        "compute_seconds_per_second": float(np.median(seconds)),
-        "physics_generated": _summary(reports),
-        "physics_captured": _summary(truths),
-        "rows": rows,
-    }
+
+class Library:
+    """The captured motions of training: the nearest in movement, and the nearest in words."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = [s for s in segments if not s.motion.mirrored and len(s) >= MIN_FRAMES]
+        self.labels = [actions_of(s.captions) for s in self.segments]
+        self._neighbours = Neighbours(np.stack([descriptor(cut(s)) for s in self.segments]))
+        captions = [(i, caption) for i, s in enumerate(self.segments) for caption in s.captions]
+        self._owners = np.array([i for i, _ in captions])
+        self._sentences = _embed([caption for _, caption in captions])
+        self._found: dict[tuple[str, str], int] = {}
+
+    def nearest(self, moved: np.ndarray) -> np.ndarray:
+        """Indices from the nearest descriptor on."""
+        return self._neighbours.order(moved)
+
+    def found(self, case: Case) -> int:
+        """The segment whose caption is nearest in meaning, of another recording than the case's own."""
+        key = case.caption, case.segment.motion.name
+        if key not in self._found:
+            order = self._owners[np.argsort(-(self._sentences @ _embed([case.caption])[0]))]
+            self._found[key] = next(int(i) for i in order if _other(self.segments[i], case.segment))
+        return self._found[key]
+
+    def chance(self, action: str) -> float:
+        """How often any motion carries the action."""
+        return float(np.mean([action in names for names in self.labels]))
 
 
 def _other(candidate: Segment, segment: Segment) -> bool:
@@ -127,19 +138,283 @@ def _encoder() -> TextEncoder:
     return TextEncoder()
 
 
-def evaluate(
-    pack: str, store: Path, *, cases: int = 20, seed: int = 1, datasets: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """All numbers of a pack on a store, ready for JSON: on captions seen in training, and on new ones."""
+def action_match(made: Sequence[Made], library: Library) -> dict[str, Any] | None:
+    """Does the nearest captured motion carry the action that the caption names?
+
+    Beside the model stand the captured motion (its own recording left out), the nearest caption's motion,
+    and chance. Captions that name no action are left out; ``None`` where none does.
+    """
+    rows, reports, truths = [], [], []
+    named = [each for each in made if each.case.action != "other"]
+    for each in named:
+        case, clip = each.case, each.clips[0]
+        nearest = library.nearest(descriptor_of_clip(clip))
+        captured = cut(case.segment)
+        others = [
+            i for i in library.nearest(descriptor(captured)) if _other(library.segments[i], case.segment)
+        ]
+        rows.append(
+            {
+                "caption": case.caption,
+                "action": case.action,
+                "nearest": library.segments[nearest[0]].captions[0],
+                "match": case.action in library.labels[nearest[0]],
+                "match_3": any(case.action in library.labels[i] for i in nearest[:3]),
+                "captured": case.action in library.labels[others[0]],
+                "search": case.action in library.labels[library.found(case)],
+                "chance": library.chance(case.action),
+            }
+        )
+        reports.append(physics(clip))
+        truths.append(physics(clip_from_features(captured)))
+    if not rows:
+        return None
+    return {
+        "cases": len(rows),
+        **{
+            key: float(np.mean([r[key] for r in rows]))
+            for key in ("match", "match_3", "captured", "search", "chance")
+        },
+        "compute_seconds_per_second": float(np.median([m.cost for m in made])),
+        "physics_generated": _summary(reports),
+        "physics_captured": _summary(truths),
+        "rows": rows,
+    }
+
+
+def physics_table(generated: list[dict[str, float]], captured: list[dict[str, float]]) -> dict[str, Any]:
+    """Means over clips with 95 % intervals, generated and captured, and the ratio of the means."""
+
+    def mean(reports: list[dict[str, float]], key: str) -> Number:
+        values = [report[key] for report in reports]
+        return {
+            "mean": float(np.mean(values)),
+            "half": float(1.96 * np.std(values) / np.sqrt(len(values))),
+        }
+
+    table: dict[str, Any] = {}
+    for key in generated[0]:
+        ours, theirs = mean(generated, key), mean(captured, key)
+        ratio = ours["mean"] / theirs["mean"] if theirs["mean"] > 1e-9 else None
+        table[key] = {"generated": ours, "captured": theirs, "ratio": ratio}
+    return table
+
+
+def tables(rows: Sequence[dict[str, Any]], key: str) -> dict[str, dict[str, float | None]]:
+    """Means of the cases' numbers by the value of ``key``, the most frequent first; None where none has
+    the number."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for each in rows:
+        groups.setdefault(each[key], []).append(each)
+    result: dict[str, dict[str, float | None]] = {}
+    for value, members in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        result[value] = {"cases": float(len(members))}
+        for name in ("match", "R3", "R3_recording", "mm_dist", "foot_skate", "skate_share", "jerk"):
+            known = [m[name] for m in members if m.get(name) is not None]
+            result[value][name] = float(np.mean(known)) if known else None
+    return result
+
+
+# ------------------------------------------------------------------------------------- the whole
+
+
+class _Evaluation:
+    """One pack on one store: the motions, the space, and what is measured of performed cases."""
+
+    def __init__(self, pipeline: Pipeline, corpus: Corpus, model: Alignment | None, options: Options) -> None:
+        self.pipeline, self.options = pipeline, options
+        self.training = usable(corpus.split("train").segments)
+        self.validation = usable(corpus.split("val").segments)
+        if len({s.motion.name for s in self.training}) < 2:
+            raise BadInput(
+                "The store holds captioned training motion of fewer than two recordings.", field="store"
+            )
+        self.library = Library(corpus.split("train").segments)
+        self.space = Space(model, _encoder()) if model is not None else None
+        self.real = self.validation or self.training
+        """What FID compares with."""
+
+    def draw(self) -> dict[str, list[Case]]:
+        count, seed = self.options.cases, self.options.seed
+        cases = {
+            "train": draw_cases(self.training, count, seed),
+            "balanced": draw_balanced(self.training, count, seed),
+            "val": draw_cases(self.validation, count, seed),
+        }
+        cases["reworded"] = reworded(cases["val"])
+        return {split: found for split, found in cases.items() if found}
+
+    def _rights(self, cases: Sequence[Case]) -> dict[str, np.ndarray | None]:
+        return {
+            "": None,
+            "_recording": right_answers(cases, action=False),
+            "_action": right_answers(cases, action=True),
+        }
+
+    def text_rows(self, made: Sequence[Made], *, baselines: bool) -> dict[str, Any]:
+        """Generated motion in the alignment space; with ``baselines``, captured and searched motion too."""
+        assert self.space is not None
+        cases = [each.case for each in made]
+        text, real = self.space.texts([case.caption for case in cases]), self.space.segments(self.real)
+        motions = {"generated": self.space.clips([each.clips[0] for each in made])}
+        if baselines:
+            motions["captured"] = self.space.segments([case.segment for case in cases])
+            motions["search"] = self.space.segments(
+                [self.library.segments[self.library.found(case)] for case in cases]
+            )
+        rights, options = self._rights(cases), self.options
+        table: dict[str, Any] = {"captions": len(cases)}
+        for name, rows in motions.items():
+            table[name] = row(text, rows, real, rights, replications=options.replications, seed=options.seed)
+        if baselines:
+            table["training_subset_fid"] = subset_fid(
+                real, self.space.segments(self.training), len(cases),
+                replications=options.replications, seed=options.seed,
+            )  # fmt: skip
+        return table
+
+    def case_rows(self, made: Sequence[Made]) -> list[dict[str, Any]]:
+        """Every case with its own numbers."""
+        cases = [each.case for each in made]
+        found: list[dict[str, Any]] = [
+            {
+                "caption": case.caption,
+                "told": list(case.segment.captions),
+                "segment": case.segment.name,
+                "action": case.action,
+                "dataset": case.segment.motion.dataset,
+                "seed": case.seed,
+                "seconds": case.seconds,
+                **plausibility(each.clips[0]),
+                "captured": plausibility(case.captured_clip()),
+            }
+            for case, each in zip(cases, made, strict=True)
+        ]
+        if self.space is not None:
+            text = self.space.texts([case.caption for case in cases])
+            motion = self.space.clips([each.clips[0] for each in made])
+            distances = np.linalg.norm(text - motion, axis=1)
+            rights = self._rights(cases)
+            shares = {
+                f"R3{suffix}": hits(
+                    text, motion, right, replications=self.options.replications, seed=self.options.seed
+                )
+                for suffix, right in rights.items()
+            }
+            for i, one in enumerate(found):
+                one["mm_dist"] = float(distances[i])
+                one |= {
+                    name: None if np.isnan(share[i]) else float(share[i]) for name, share in shares.items()
+                }
+        return found
+
+    def split(self, made: Sequence[Made]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        """The action match of a split, and its cases."""
+        match, rows = action_match(made, self.library), self.case_rows(made)
+        named = iter(match["rows"] if match else ())
+        for each in rows:
+            each["match"] = float(next(named)["match"]) if each["action"] != "other" else None
+        return match, rows
+
+    def other_run(self, cases: Sequence[Case], guidance: float | None = None) -> dict[str, Any]:
+        """The headline numbers of the cases performed in another way."""
+        made = perform(self.pipeline, cases, guidance=guidance)
+        match = action_match(made, self.library)
+        numbers: dict[str, Any] = {
+            "match": match["match"] if match else None,
+            "physics": physics_table(
+                [plausibility(m.clips[0]) for m in made], [plausibility(c.captured_clip()) for c in cases]
+            ),
+        }
+        if self.space is not None:
+            numbers["text"] = self.text_rows(made, baselines=False)["generated"]
+        return numbers
+
+    def variety(self) -> dict[str, Any] | None:
+        """Eight clips of one prompt, for some actions, against real clips of that action."""
+        assert self.space is not None
+        everything = [*self.training, *self.validation]
+        members = {a: [s for s in everything if a in actions_of(s.captions)] for a in ACTIONS}
+        rng = np.random.default_rng(self.options.seed)
+        many = [a for a, segments in members.items() if len({id(s.motion) for s in segments}) >= SAMPLES]
+        actions = [str(a) for a in rng.permutation(many)[:PROMPTS]]
+        cases = [
+            draw_of_action(members[action], action, self.options.seed + i) for i, action in enumerate(actions)
+        ]
+        if not cases:
+            return None
+        made = perform(self.pipeline, cases, samples=SAMPLES)
+        return {
+            "prompts": [case.caption for case in cases],
+            "samples": SAMPLES,
+            **variety(
+                {a: self.space.clips(m.clips) for a, m in zip(actions, made, strict=True)},
+                {a: self.space.segments(members[a]) for a in actions},
+                replications=self.options.replications,
+                seed=self.options.seed,
+            ),
+        }
+
+
+def evaluate(pack: str, store: Path, options: Options = Options()) -> dict[str, Any]:
+    """All numbers of a pack on a store, ready for JSON.
+
+    Raises:
+        BadInput: the pack, the store or the alignment model is not there, or the store has no captions.
+    """
+    model = load_alignment(options.alignment) if options.alignment else None
     pipeline = load_pipeline(pack)
-    corpus = load_corpus(store, datasets=datasets, mirrored=False, extended=False)
-    training, validation = corpus.split("train"), corpus.split("val")
-    numbers: dict[str, Any] = {"pack": pipeline.pack.name}
-    numbers["train"] = action_match(pipeline, training, training, cases=cases, seed=seed)
-    numbers["balanced"] = action_match(pipeline, training, training, cases=cases, seed=seed, balanced=True)
-    if validation.segments:
-        numbers["val"] = action_match(pipeline, validation, training, cases=cases, seed=seed)
+    corpus = load_corpus(store, datasets=options.datasets, mirrored=False, extended=False)
+    evaluation = _Evaluation(pipeline, corpus, model, options)
+    numbers: dict[str, Any] = {
+        "pack": pipeline.pack.name,
+        "settings": {
+            "cases": options.cases,
+            "seed": options.seed,
+            "replications": options.replications,
+            "datasets": sorted({s.motion.dataset for s in corpus.segments}),
+            "validation_segments": len(evaluation.validation),
+            "alignment": options.alignment is not None,
+            "best_of_n": "not measured: the pipeline draws one clip per sample and chooses none",
+        },
+        "cases": {},
+        "text": {},
+        "physics": {},
+    }
+    cases = evaluation.draw()
+    for split, chosen in cases.items():
+        made = perform(pipeline, chosen)
+        match, rows = evaluation.split(made)
+        if match is not None:
+            numbers[split] = match
+        numbers["cases"][split] = rows
+        numbers["physics"][split] = physics_table(
+            [{key: each[key] for key in each["captured"]} for each in rows],
+            [each["captured"] for each in rows],
+        )
+        if evaluation.space is not None and split in TEXT:
+            numbers["text"][split] = evaluation.text_rows(made, baselines=True)
+    asked = "val" if "val" in cases else "train"
+    everything = [each for split in ("val", "balanced", "train") for each in numbers["cases"].get(split, ())]
+    numbers["tables"] = {
+        "action": tables(everything, "action"),
+        "dataset": tables(numbers["cases"][asked], "dataset"),
+    }
+    if evaluation.space is not None:
+        numbers["variety"] = evaluation.variety()
+    motions = {id(s.motion): s.motion for s in evaluation.real}
+    numbers["tokenizers"] = reconstruction(pack_tokenizers(pipeline.pack.path), list(motions.values()))
+    numbers["ablations"] = {}
+    for without in options.without:
+        with ablated(pipeline, without):
+            numbers["ablations"][without] = evaluation.other_run(cases[asked])
+    numbers["guidance"] = {
+        f"{scale:g}": evaluation.other_run(cases[asked], scale) for scale in options.guidance
+    }
     return numbers
+
+
+# ------------------------------------------------------------------------------------ in words
 
 
 def headline(numbers: dict[str, Any]) -> dict[str, float]:
@@ -156,14 +431,26 @@ def headline(numbers: dict[str, Any]) -> dict[str, float]:
         result[f"{name}: the same for captured motion"] = found["captured"]
         result[f"{name}: the same for the nearest caption's motion"] = found["search"]
         result[f"{name}: by chance"] = found["chance"]
-        if split == "balanced":
+        if split in ("balanced", "reworded"):
             continue
         for key, label in PHYSICS.items():
             result[f"{name}: {label}, generated"] = found["physics_generated"][key]["mean"]
             result[f"{name}: {label}, captured"] = found["physics_captured"][key]["mean"]
-    result["seconds of computing per second of motion (torch, CPU)"] = numbers["train"][
-        "compute_seconds_per_second"
-    ]
+    for split, table in numbers.get("text", {}).items():
+        name = SPLITS[split]
+        for who, label in (("generated", "generated"), ("captured", "captured"), ("search", "nearest caption's motion")):  # fmt: skip
+            if "R3" in table[who]:
+                result[f"{name}: R-precision@3 of 32, {label}"] = table[who]["R3"]["mean"]
+        if "fid" in table["generated"] and table["training_subset_fid"]:
+            result[f"{name}: FID to validation motion, generated"] = table["generated"]["fid"]["mean"]
+            result[f"{name}: FID of as many training clips"] = table["training_subset_fid"]["mean"]
+    for part, errors in numbers.get("tokenizers", {}).items():
+        result[f"tokenizer, {part}: joint error in mm"] = errors["mpjpe_mm"]
+    if numbers.get("variety"):
+        result["variety: multimodality against real clips of the action"] = numbers["variety"]["ratio"]
+    costs = [numbers[split]["compute_seconds_per_second"] for split in SPLITS if split in numbers]
+    if costs:
+        result["seconds of computing per second of motion (torch, CPU)"] = costs[0]
     return result
 
 
@@ -172,9 +459,9 @@ def report(numbers: dict[str, Any]) -> str:
     lines = [f"Pack {numbers['pack']}"]
     for split in (split for split in SPLITS if split in numbers):
         lines += ["", f"{numbers[split]['cases']} {SPLITS[split]}:"]
-        for row in numbers[split]["rows"]:
-            mark = "=" if row["match"] else "~" if row["match_3"] else "x"
-            lines.append(f"  {mark} {row['action']:10} {row['caption'][:58]:58} -> {row['nearest'][:58]}")
+        for each in numbers[split]["rows"]:
+            mark = "=" if each["match"] else "~" if each["match_3"] else "x"
+            lines.append(f"  {mark} {each['action']:10} {each['caption'][:58]:58} -> {each['nearest'][:58]}")
     lines.append("")
     lines += [f"  {name}: {value:.4g}" for name, value in headline(numbers).items()]
     return "\n".join(lines)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend.motion.clip import Clip
-from ..backend.motion.contacts import contact_report
+from ..backend.motion.contacts import LEG_JOINTS, contact_report, detect_contacts
 from ..backend.motion.features import FIELDS, FPS, features_from_clip
-from ..backend.motion.skeleton import J0
+from ..backend.motion.kinematics import forward_kinematics
+from ..backend.motion.skeleton import CONTACT_JOINTS, J0
 
 
 def descriptor(features: dict[str, np.ndarray]) -> np.ndarray:
@@ -61,6 +62,27 @@ def physics(clip: Clip) -> dict[str, float]:
     report["travel_m"] = float(np.linalg.norm(path[-1] - path[0]))
     report["path_m"] = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
     return report
+
+
+def plausibility(clip: Clip) -> dict[str, float]:
+    """What papers print of a clip's physics, with contacts found the same way whatever made the clip.
+
+    Returns:
+        ``foot_skate`` cm/s, mean horizontal speed of feet in contact; ``skate_share`` of contact frames above
+        2.5 cm/s; ``penetration`` cm, mean depth of the soles below the floor; ``jerk`` m/s^3.
+    """
+    contacts = detect_contacts(clip)
+    report = contact_report(clip, contacts)
+    joints, _ = forward_kinematics(clip.poses[:, :LEG_JOINTS], clip.trans)
+    steps = np.diff(joints[:, list(CONTACT_JOINTS)][..., [0, 2]], axis=0)
+    held = (contacts[1:] > 0.5) & (contacts[:-1] > 0.5)
+    speeds = 100 * clip.fps * np.linalg.norm(steps, axis=-1)[held]
+    return {
+        "foot_skate": float(speeds.mean()) if speeds.size else 0.0,
+        "skate_share": report["slide_share"],
+        "penetration": report["penetration_mean"],
+        "jerk": report["jerk"],
+    }
 
 
 def descriptor_of_clip(clip: Clip) -> np.ndarray:

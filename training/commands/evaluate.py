@@ -13,20 +13,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store", type=Path, required=True, metavar="DIR", help="the store it was trained on"
     )
     parser.add_argument(
-        "--cases", type=int, default=20, metavar="N", help="captions to generate from (default 20)"
+        "--datasets", nargs="+", default=[], metavar="SET", help="only these sets of the store"
+    )
+    parser.add_argument(
+        "--alignment",
+        type=Path,
+        metavar="DIR",
+        help="a model of 'stage alignment': R-precision, FID, diversity and variety are measured in its space",
+    )
+    parser.add_argument(
+        "--cases", type=int, default=64, metavar="N", help="captions of each kind to perform (default 64)"
+    )
+    parser.add_argument(
+        "--replications", type=int, default=20, metavar="N", help="draws behind each interval (default 20)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=("language", "diffusion"),
+        help="also measure the pack without this model",
+    )
+    parser.add_argument(
+        "--guidance", nargs="+", type=float, default=[], metavar="G", help="also measure with these scales"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write all numbers and cases here")
+    parser.add_argument("--page", type=Path, metavar="FILE.md|.html", help="also write a page with plots")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..evaluate import evaluate, report
+    from ...backend.errors import BadInput
+    from ..evaluate import Options, evaluate, report
+    from ..report_page import check_page, write_page, write_text
 
-    numbers = evaluate(arguments.pack, arguments.store, cases=arguments.cases, seed=arguments.seed)
+    for name in ("cases", "replications"):
+        if getattr(arguments, name) < 1:
+            raise BadInput(f"--{name} is to be at least 1.", field=name)
+    if arguments.page:
+        check_page(arguments.page)
+    options = Options(
+        cases=arguments.cases,
+        seed=arguments.seed,
+        datasets=tuple(arguments.datasets),
+        alignment=arguments.alignment,
+        replications=arguments.replications,
+        without=tuple(dict.fromkeys(arguments.without)),
+        guidance=tuple(dict.fromkeys(arguments.guidance)),
+    )
+    numbers = evaluate(arguments.pack, arguments.store, options)
     print(report(numbers))
     if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = arguments.out.with_suffix(".tmp")
-        temporary.write_text(json.dumps(numbers, indent=1), "utf-8")
-        temporary.replace(arguments.out)
+        write_text(arguments.out, json.dumps(numbers, indent=1))
+    if arguments.page:
+        write_page(numbers, arguments.page)
     return 0

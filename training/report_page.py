@@ -1,0 +1,375 @@
+"""The numbers of an evaluation as one page, Markdown or HTML, with plots."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..backend.errors import BadInput
+from .evaluate import SPLITS
+
+WHO = {"generated": "generated", "captured": "captured motion", "search": "nearest caption's motion"}
+COLOURS = {"generated": "#2a6f97", "captured": "#8a8a8a", "search": "#c98b2b"}
+RIGHT = {
+    "": "strict",
+    "_recording": "same recording or words count",
+    "_action": "same action counts too",
+}
+PHYSICS = {
+    "foot_skate": "mean speed of feet in contact, cm/s",
+    "skate_share": "share of contact frames above 2.5 cm/s",
+    "penetration": "mean floor penetration, cm",
+    "jerk": "mean jerk, m/s³",
+}
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot: its name, what it shows in one sentence, and the PNG."""
+
+    name: str
+    caption: str
+    png: bytes
+
+
+Block = Heading | Paragraph | Table | Figure
+
+
+def check_page(path: Path) -> None:
+    """Raises :class:`BadInput` where the page's kind cannot be told from its name."""
+    if path.suffix.lower() not in (".md", ".html", ".htm"):
+        raise BadInput(f"The page {path.name} is to end in .md or .html.", field="page")
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Under a temporary name first, so that what is there is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def write_page(numbers: dict[str, Any], path: Path) -> None:
+    """The page; plots of a Markdown page lie in a folder beside it, those of an HTML page inside it.
+
+    Raises:
+        BadInput: the name ends in neither.
+    """
+    check_page(path)
+    title, blocks = f"Pack {numbers['pack']}, measured", page(numbers)
+    if path.suffix.lower() == ".md":
+        folder = path.with_name(path.stem + "-plots")
+        for figure in blocks:
+            if isinstance(figure, Figure):
+                write_bytes(folder / f"{figure.name}.png", figure.png)
+        write_text(path, _markdown(title, blocks, folder.name))
+    else:
+        write_text(path, _html(title, blocks))
+
+
+# ------------------------------------------------------------------------------------- content
+
+
+def page(numbers: dict[str, Any]) -> list[Block]:
+    """What the page says, in order; what was not measured is left out."""
+    settings = numbers["settings"]
+    blocks: list[Block] = [
+        Paragraph(
+            f"Sets: {', '.join(settings['datasets'])}. {settings['cases']} captions of each kind at most, "
+            f"{settings['validation_segments']} validation segments, seed {settings['seed']}, "
+            f"{settings['replications']} replications. ± is half of the 95 % interval over captions. "
+            f"Best of N: {settings['best_of_n']}."
+        )
+    ]
+    for part in (_text, _variety, _action, _physics, _tokenizers, _other_runs, _groups):
+        blocks += part(numbers)
+    if not settings["alignment"]:
+        blocks.append(
+            Paragraph("No alignment model was given: R-precision, FID and variety are not measured.")
+        )
+    return blocks
+
+
+def _pm(number: dict[str, float] | None, digits: int = 3) -> str:
+    return "–" if number is None else f"{number['mean']:.{digits}f} ± {number['half']:.{digits}f}"
+
+
+def _plain(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _text(numbers: dict[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for split, table in numbers["text"].items():
+        blocks.append(Heading(f"Text to motion, {table['captions']} {SPLITS[split]}"))
+        rows = []
+        for who, label in WHO.items():
+            found = table[who]
+            rows.append(
+                [label, *(_pm(found.get(f"R{k}")) for k in (1, 2, 3))]
+                + [_plain(found[f"R3{s}"]["mean"] if f"R3{s}" in found else None) for s in RIGHT if s]
+                + [_pm(found.get(key)) for key in ("mm_dist", "fid", "diversity")]
+            )
+        header = ["", "R@1", "R@2", "R@3", *(f"R@3, {RIGHT[s]}" for s in RIGHT if s)]
+        blocks.append(Table([*header, "MM-dist", "FID", "diversity"], rows))
+        subset = table.get("training_subset_fid")
+        if subset:
+            ratio = table["generated"]["fid"]["mean"] / max(subset["mean"], 1e-9)
+            blocks.append(
+                Paragraph(
+                    f"FID is to the validation motion; as many captured clips of the training set have "
+                    f"{_pm(subset)}, so the generated ones have {ratio:.2f} times as much."
+                )
+            )
+        if "R3" not in table["generated"]:
+            blocks.append(Paragraph("Too few captions for R-precision in groups of 32."))
+    if any("R3" in table["generated"] for table in numbers["text"].values()):
+        blocks.append(
+            Figure("r-precision", "R-precision@3 in groups of 32, strict.", _plot(_bars, numbers["text"]))
+        )
+    return blocks
+
+
+def _variety(numbers: dict[str, Any]) -> list[Block]:
+    found = numbers.get("variety")
+    if not found:
+        return []
+    rows = [
+        [action, prompt, _plain(each["generated"]), _plain(each["real"]), _plain(each["ratio"], 2)]
+        for (action, each), prompt in zip(found["actions"].items(), found["prompts"], strict=True)
+    ]
+    rows.append(
+        ["all", "", _pm(found["generated"]), _pm(found["real"]), _plain(found["ratio"], 2)],
+    )
+    return [
+        Heading(f"Variety: {found['samples']} clips of one prompt against real clips of its action"),
+        Table(["action", "prompt", "multimodality", "spread of real clips", "ratio"], rows),
+    ]
+
+
+def _action(numbers: dict[str, Any]) -> list[Block]:
+    keys = ("match", "match_3", "captured", "search", "chance")
+    rows = [
+        [SPLITS[split], str(numbers[split]["cases"]), *(_plain(numbers[split][key], 2) for key in keys)]
+        for split in SPLITS
+        if split in numbers
+    ]
+    if not rows:
+        return []
+    return [
+        Heading("Does the nearest captured motion carry the action asked for"),
+        Table(
+            ["captions", "cases", "generated", "one of nearest 3", "captured", "nearest caption", "chance"],
+            rows,
+        ),
+    ]
+
+
+def _physics(numbers: dict[str, Any]) -> list[Block]:
+    rows = []
+    for split, table in numbers["physics"].items():
+        for key, label in PHYSICS.items():
+            each = table[key]
+            rows.append(
+                [
+                    SPLITS[split],
+                    label,
+                    _pm(each["generated"]),
+                    _pm(each["captured"]),
+                    _plain(each["ratio"], 2),
+                ]
+            )
+    title = Heading("Physics after clean-up, contacts found the same way on both")
+    return [title, Table(["captions", "", "generated", "captured", "ratio"], rows)]
+
+
+def _tokenizers(numbers: dict[str, Any]) -> list[Block]:
+    found = numbers["tokenizers"]
+    if not found:
+        return []
+    rows = [
+        [
+            part,
+            _plain(each["mpjpe_mm"], 1),
+            _plain(each["rotation_deg"], 2),
+            _plain(each.get("root_drift_10s_cm_mean"), 1),
+            _plain(each.get("root_drift_10s_cm_median"), 1),
+        ]
+        for part, each in found.items()
+    ]
+    header = ["part", "joints, mm", "rotations, °", "root drift in 10 s, mean cm", "median cm"]
+    return [Heading("Through the tokenizers and back, whole validation motions"), Table(header, rows)]
+
+
+def _other_runs(numbers: dict[str, Any]) -> list[Block]:
+    runs = {f"without {name}": run for name, run in numbers["ablations"].items()}
+    runs |= {f"guidance {scale}": run for scale, run in numbers["guidance"].items()}
+    if not runs:
+        return []
+    split = "val" if "val" in numbers["cases"] else "train"
+    text = numbers["text"].get(split, {}).get("generated")
+    whole = {"match": numbers.get(split, {}).get("match"), "text": text, "physics": numbers["physics"][split]}
+    rows = []
+    for name, run in {"as it is": whole, **runs}.items():
+        found = run.get("text") or {}
+        rows.append(
+            [name, _pm(found.get("R3")), _pm(found.get("fid")), _pm(found.get("mm_dist"))]
+            + [_plain(run["match"], 2)]
+            + [_plain(run["physics"][key]["generated"]["mean"]) for key in ("foot_skate", "jerk")]
+        )
+    blocks: list[Block] = [
+        Heading(f"Other ways to perform the {SPLITS[split]}"),
+        Table(["", "R@3", "FID", "MM-dist", "action right", "foot skate, cm/s", "jerk, m/s³"], rows),
+    ]
+    if len(numbers["guidance"]) > 1 and text:
+        blocks.append(
+            Figure(
+                "guidance",
+                "Guidance of the diffusion model: R-precision@3 and FID.",
+                _plot(_sweep, numbers["guidance"]),
+            )
+        )
+    return blocks
+
+
+def _groups(numbers: dict[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for key, table in numbers["tables"].items():
+        rows = [
+            [name, f"{each['cases']:.0f}", _plain(each["match"], 2), _plain(each["R3"], 2)]
+            + [_plain(each[number]) for number in ("mm_dist", "foot_skate", "jerk")]
+            for name, each in table.items()
+        ]
+        header = [key, "cases", "action right", "R@3", "MM-dist", "foot skate, cm/s", "jerk, m/s³"]
+        blocks += [Heading(f"By {'action' if key == 'action' else 'data set'}"), Table(header, rows)]
+    return blocks
+
+
+# --------------------------------------------------------------------------------------- plots
+
+
+def _plot(draw: Callable[[Any, dict[str, Any]], None], found: dict[str, Any]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(7.0, 3.2), layout="constrained")
+    FigureCanvasAgg(canvas)
+    draw(canvas, found)
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _bars(canvas: Any, text: dict[str, Any]) -> None:
+    axes = canvas.subplots()
+    shown = [split for split in text if "R3" in text[split]["generated"]]
+    for i, (who, label) in enumerate(WHO.items()):
+        found = [text[split][who]["R3"] for split in shown]
+        axes.bar(
+            [at + 0.27 * (i - 1) for at in range(len(shown))],
+            [each["mean"] for each in found],
+            width=0.25,
+            yerr=[each["half"] for each in found],
+            capsize=3,
+            label=label,
+            color=COLOURS[who],
+        )
+    axes.axhline(3 / 32, color="black", linewidth=0.8, linestyle=":", label="chance")
+    axes.set_xticks(range(len(shown)), [SPLITS[split] for split in shown])
+    axes.set_ylim(0, 1.05)
+    axes.set_ylabel("R-precision@3")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _sweep(canvas: Any, guidance: dict[str, Any]) -> None:
+    scales = sorted(guidance, key=float)
+    for i, (key, label) in enumerate((("R3", "R-precision@3"), ("fid", "FID"))):
+        axes = canvas.add_subplot(1, 2, i + 1)
+        shown = [scale for scale in scales if key in guidance[scale].get("text", {})]
+        found = [guidance[scale]["text"][key] for scale in shown]
+        axes.errorbar(
+            [float(scale) for scale in shown],
+            [each["mean"] for each in found],
+            yerr=[each["half"] for each in found],
+            marker="o",
+            capsize=3,
+            color=COLOURS["generated"],
+        )
+        axes.set_xlabel("guidance")
+        axes.set_ylabel(label)
+
+
+# --------------------------------------------------------------------------------------- form
+
+
+def _markdown(title: str, blocks: Sequence[Block], folder: str) -> str:
+    def row(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    parts = [f"# {title}"]
+    for block in blocks:
+        if isinstance(block, Heading):
+            parts.append(f"## {block.text}")
+        elif isinstance(block, Paragraph):
+            parts.append(block.text)
+        elif isinstance(block, Table):
+            lines = [row(block.header), "|" + "---|" * len(block.header), *map(row, block.rows)]
+            parts.append("\n".join(lines))
+        else:
+            parts.append(f"![{block.caption}]({folder}/{block.name}.png)")
+    return "\n\n".join(parts) + "\n"
+
+
+STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;"
+    "text-align:left}img{max-width:100%}"
+)
+
+
+def _html(title: str, blocks: Sequence[Block]) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    parts = [f"<h1>{html.escape(title)}</h1>"]
+    for block in blocks:
+        if isinstance(block, Heading):
+            parts.append(f"<h2>{html.escape(block.text)}</h2>")
+        elif isinstance(block, Paragraph):
+            parts.append(f"<p>{html.escape(block.text)}</p>")
+        elif isinstance(block, Table):
+            lines = [row(block.header, "th"), *(row(cells, "td") for cells in block.rows)]
+            parts.append("<table>\n" + "\n".join(lines) + "\n</table>")
+        else:
+            source = "data:image/png;base64," + base64.b64encode(block.png).decode()
+            parts.append(f'<p><img alt="{html.escape(block.caption)}" src="{source}"></p>')
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )
