@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -122,11 +122,17 @@ def right_answers(cases: Sequence[Case], *, action: bool) -> np.ndarray:
 
 
 def perform(
-    pipeline: Pipeline, cases: Sequence[Case], *, samples: int = 1, guidance: float | None = None
+    pipeline: Pipeline,
+    cases: Sequence[Case],
+    *,
+    samples: int = 1,
+    guidance: float | None = None,
+    on_case: Callable[[int], None] = lambda done: None,
 ) -> list[Made]:
-    """The clips a pack makes of the cases, cleaned up."""
-    made = []
+    """The clips a pack makes of the cases, cleaned up; ``on_case`` is told how many are done."""
+    made: list[Made] = []
     for case in cases:
+        on_case(len(made))
         params = GenerateParams(
             prompt=case.caption[:LONGEST_PROMPT],
             seconds=case.seconds,

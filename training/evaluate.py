@@ -6,7 +6,7 @@ motion itself and the motion of the nearest caption, which is what a search of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,6 +57,10 @@ SAMPLES = 8
 """Clips of one prompt that multimodality looks at."""
 PROMPTS = 6
 """Prompts, each of another action, that are performed so often."""
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is performed, how many captions of it are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +225,15 @@ def tables(rows: Sequence[dict[str, Any]], key: str) -> dict[str, dict[str, floa
 class _Evaluation:
     """One pack on one store: the motions, the space, and what is measured of performed cases."""
 
-    def __init__(self, pipeline: Pipeline, corpus: Corpus, model: Alignment | None, options: Options) -> None:
-        self.pipeline, self.options = pipeline, options
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        corpus: Corpus,
+        model: Alignment | None,
+        options: Options,
+        progress: Progress | None = None,
+    ) -> None:
+        self.pipeline, self.options, self.progress = pipeline, options, progress
         self.training = usable(corpus.split("train").segments)
         self.validation = usable(corpus.split("val").segments)
         if len({s.motion.name for s in self.training}) < 2:
@@ -243,6 +254,15 @@ class _Evaluation:
         }
         cases["reworded"] = reworded(cases["val"])
         return {split: found for split, found in cases.items() if found}
+
+    def perform(
+        self, what: str, cases: Sequence[Case], *, samples: int = 1, guidance: float | None = None
+    ) -> list[Made]:
+        def on_case(done: int) -> None:
+            if self.progress is not None:
+                self.progress(what, done, len(cases))
+
+        return perform(self.pipeline, cases, samples=samples, guidance=guidance, on_case=on_case)
 
     def _rights(self, cases: Sequence[Case]) -> dict[str, np.ndarray | None]:
         return {
@@ -316,9 +336,9 @@ class _Evaluation:
             each["match"] = float(next(named)["match"]) if each["action"] != "other" else None
         return match, rows
 
-    def other_run(self, cases: Sequence[Case], guidance: float | None = None) -> dict[str, Any]:
+    def other_run(self, name: str, cases: Sequence[Case], guidance: float | None = None) -> dict[str, Any]:
         """The headline numbers of the cases performed in another way."""
-        made = perform(self.pipeline, cases, guidance=guidance)
+        made = self.perform(name, cases, guidance=guidance)
         match = action_match(made, self.library)
         numbers: dict[str, Any] = {
             "match": match["match"] if match else None,
@@ -343,7 +363,7 @@ class _Evaluation:
         ]
         if not cases:
             return None
-        made = perform(self.pipeline, cases, samples=SAMPLES)
+        made = self.perform("variety", cases, samples=SAMPLES)
         return {
             "prompts": [case.caption for case in cases],
             "samples": SAMPLES,
@@ -356,7 +376,9 @@ class _Evaluation:
         }
 
 
-def evaluate(pack: str, store: Path, options: Options = Options()) -> dict[str, Any]:
+def evaluate(
+    pack: str, store: Path, options: Options = Options(), progress: Progress | None = None
+) -> dict[str, Any]:
     """All numbers of a pack on a store, ready for JSON.
 
     Raises:
@@ -365,7 +387,7 @@ def evaluate(pack: str, store: Path, options: Options = Options()) -> dict[str, 
     model = load_alignment(options.alignment) if options.alignment else None
     pipeline = load_pipeline(pack)
     corpus = load_corpus(store, datasets=options.datasets, mirrored=False, extended=False)
-    evaluation = _Evaluation(pipeline, corpus, model, options)
+    evaluation = _Evaluation(pipeline, corpus, model, options, progress)
     numbers: dict[str, Any] = {
         "pack": pipeline.pack.name,
         "settings": {
@@ -383,7 +405,7 @@ def evaluate(pack: str, store: Path, options: Options = Options()) -> dict[str, 
     }
     cases = evaluation.draw()
     for split, chosen in cases.items():
-        made = perform(pipeline, chosen)
+        made = evaluation.perform(SPLITS[split], chosen)
         match, rows = evaluation.split(made)
         if match is not None:
             numbers[split] = match
@@ -407,9 +429,10 @@ def evaluate(pack: str, store: Path, options: Options = Options()) -> dict[str, 
     numbers["ablations"] = {}
     for without in options.without:
         with ablated(pipeline, without):
-            numbers["ablations"][without] = evaluation.other_run(cases[asked])
+            numbers["ablations"][without] = evaluation.other_run(f"without {without}", cases[asked])
     numbers["guidance"] = {
-        f"{scale:g}": evaluation.other_run(cases[asked], scale) for scale in options.guidance
+        f"{scale:g}": evaluation.other_run(f"guidance {scale:g}", cases[asked], scale)
+        for scale in options.guidance
     }
     return numbers
 

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -301,7 +302,7 @@ def _bars(canvas: Any, text: dict[str, Any]) -> None:
             color=COLOURS[who],
         )
     axes.axhline(3 / 32, color="black", linewidth=0.8, linestyle=":", label="chance")
-    axes.set_xticks(range(len(shown)), [SPLITS[split] for split in shown])
+    axes.set_xticks(range(len(shown)), [textwrap.fill(SPLITS[split], 16) for split in shown])
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("R-precision@3")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
