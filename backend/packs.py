@@ -28,8 +28,8 @@ from typing import Any
 
 from .errors import BadInput
 
-FORMAT = 1
-"""The newest pack format that this version reads."""
+FORMAT = 2
+"""The newest pack format that this version reads; 2 may hold weights in eight bits."""
 
 SHIPPED = Path(__file__).resolve().parent.parent / "packs"
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
 from ..backend.errors import BadInput
+from ..backend.models.compact import SCALE, compact
 from ..backend.models.diffusion import DiffusionConfig
 from ..backend.models.language import LanguageConfig
 from ..backend.models.tokenizer import TokenizerConfig
@@ -78,8 +79,10 @@ def _weights(folder: Path, target: Path) -> None:
     # Statistics, schedule and codebooks stay in full precision: they are small, and every frame reads them.
     whole = ("mean", "std", "alphas", "codebooks")
     state = {
-        key: value.half() if value.is_floating_point() and key not in whole else value
-        for key, value in load_file(source).items()
+        key: value.half()
+        if value.is_floating_point() and key not in whole and not key.endswith(SCALE)
+        else value
+        for key, value in compact(load_file(source), "encoder.").items()
     }
     save_file(state, target)
     target.chmod(0o644)  # safetensors writes for the owner alone

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import BadInput
+from ..models.compact import restored
 from ..models.diffusion import Denoiser
 from ..models.language import MotionLanguageModel
 from ..models.tokenizer import PartTokenizer
@@ -35,10 +36,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def _load(module: torch.nn.Module, path: Path, device: torch.device) -> None:
-    state = {
-        key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()
-    }
-    module.load_state_dict(state)
+    module.load_state_dict(restored(load_file(path)))
     module.to(device).eval()
 
 

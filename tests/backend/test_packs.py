@@ -126,7 +126,7 @@ def test_a_file_is_read_once(make: MakePack, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("replace", "words"),
     [
-        (("format = 1", "format = 2"), "format 2, this version of Understudy reads up to 1"),
+        (("format = 1", "format = 3"), "format 3, this version of Understudy reads up to 2"),
         (("format = 1", ""), "does not say its format"),
         (("format = 1", 'format = "1"'), "does not say its format"),
         (("format = 1", "format = "), "is not valid TOML"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from understudy.backend.models.compact import compact, restored
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel, Vocabulary
 from understudy.backend.models.schedule import ddim, sampling_steps
@@ -253,3 +254,23 @@ def test_frame_norm_sees_each_frame_alone() -> None:
         with torch.no_grad():
             whole, part = model.encode(features)[:, 10:14], model.encode(features[:, 16:80])[:, 6:10]
         assert bool(torch.allclose(whole, part, atol=1e-5)) == same
+
+
+def test_eight_bits_are_within_half_a_step_and_only_where_asked() -> None:
+    torch.manual_seed(5)
+    state = {
+        "encoder.0.weight": torch.randn(8, 4, 3),
+        "encoder.0.bias": torch.randn(8),
+        "decoder.0.weight": torch.randn(4, 8, 3),
+        "codes": torch.arange(4),
+    }
+    packed = compact(state, "encoder.")
+    assert (
+        packed["encoder.0.weight"].dtype == torch.int8 and packed["decoder.0.weight"].dtype == torch.float32
+    )
+    back = restored(packed)
+    assert set(back) == set(state)
+    step = state["encoder.0.weight"].abs().amax((1, 2), keepdim=True) / 127
+    assert ((back["encoder.0.weight"] - state["encoder.0.weight"]).abs() <= 0.5001 * step).all()
+    for key in ("encoder.0.bias", "decoder.0.weight", "codes"):
+        torch.testing.assert_close(back[key], state[key])
