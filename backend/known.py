@@ -8,12 +8,14 @@ for far, the second alone every new adjective.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import BadInput
 from .text import WIDTH, normalize_prompt
@@ -29,10 +31,9 @@ _SHOWN = 60
 """Characters of a prompt, or of a caption, in a warning."""
 
 
-class Amount(BaseModel):
+@dataclass(frozen=True)
+class Amount:
     """How much of an action, or of a style, the pack was trained on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str
     captions: int
@@ -41,24 +42,48 @@ class Amount(BaseModel):
     """Captured motion, nothing counted twice and nothing mirrored."""
 
 
-class KnownList(BaseModel):
-    """``known.json``."""
+@dataclass(frozen=True)
+class KnownList:
+    """``known.json``; plain, because ``understudy packs`` answers before a validation library is loaded.
 
-    model_config = ConfigDict(extra="forbid")
+    Raises:
+        ValueError: the fields do not belong together.
+    """
 
-    threshold: float = Field(ge=-1, le=1)
+    threshold: float
     """Cosine similarity below which no caption counts as similar."""
-    captions: list[str] = Field(min_length=1)
+    captions: list[str]
     labels: list[str]
     """The action of each caption, empty where it has none with a name."""
     actions: list[Amount]
-    styles: list[Amount] = []
+    styles: list[Amount] = dataclasses.field(default_factory=list)
 
-    @model_validator(mode="after")
-    def _aligned(self) -> KnownList:
-        if len(self.labels) != len(self.captions):
+    def __post_init__(self) -> None:
+        if not -1 <= self.threshold <= 1:
+            raise ValueError("the threshold is a cosine")
+        if not self.captions or len(self.labels) != len(self.captions):
             raise ValueError("labels must be one per caption")
-        return self
+
+    @classmethod
+    def from_json(cls, data: bytes) -> KnownList:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        found: Any = json.loads(data)
+        try:
+            amounts = {
+                field: [Amount(str(a["name"]), int(a["captions"]), float(a["seconds"])) for a in found[field]]
+                for field in ("actions", "styles")
+            }
+            captions, labels = (list(map(str, found[field])) for field in ("captions", "labels"))
+            return cls(float(found["threshold"]), captions, labels, **amounts)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"a field is missing or wrong: {error}") from error
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
 
 
 def read_list(pack: Pack) -> KnownList | None:
@@ -70,8 +95,8 @@ def read_list(pack: Pack) -> KnownList | None:
     if LIST not in pack.files:
         return None
     try:
-        return KnownList.model_validate_json(pack.file(LIST).read_bytes())
-    except (OSError, ValidationError) as error:
+        return KnownList.from_json(pack.file(LIST).read_bytes())
+    except (OSError, ValueError) as error:
         raise BadInput(f"The pack {pack.name} has no readable {LIST}.", field="pack") from error
 
 

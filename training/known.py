@@ -100,5 +100,5 @@ def write_known(folder: Path, store: Path, datasets: tuple[str, ...] = ()) -> Kn
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     save_file({"embeddings": embeddings.astype(np.float16)}, folder / EMBEDDINGS)
     (folder / EMBEDDINGS).chmod(0o644)  # safetensors writes for the owner alone
-    (folder / LIST).write_text(known.model_dump_json(indent=1) + "\n", "utf-8")
+    (folder / LIST).write_text(known.to_json() + "\n", "utf-8")
     return known

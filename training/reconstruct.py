@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..backend.models.compact import restored
 from ..backend.models.tokenizer import PartTokenizer
 from ..backend.motion.features import FIELDS, FPS
 from ..backend.motion.skeleton import PARTS
@@ -28,8 +29,7 @@ def pack_tokenizers(folder: Path) -> dict[str, PartTokenizer]:
     result = {}
     for part, sizes in read_config(folder).tokenizers.items():
         model = PartTokenizer(sizes)
-        state = load_file(folder / f"tokenizer_{part}.safetensors")
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+        model.load_state_dict(restored(load_file(folder / f"tokenizer_{part}.safetensors")))
         result[part] = model.eval()
     return result
 

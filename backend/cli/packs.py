@@ -56,6 +56,6 @@ def _facts(pack: Any) -> dict[str, Any]:
         known = read_list(pack)
     except BadInput:
         known = None
-    actions = None if known is None else [amount.model_dump() for amount in known.actions]
-    styles = None if known is None else [amount.model_dump() for amount in known.styles]
+    actions = None if known is None else [dataclasses.asdict(amount) for amount in known.actions]
+    styles = None if known is None else [dataclasses.asdict(amount) for amount in known.styles]
     return {**facts, "path": str(pack.path), "bytes": pack.size, "actions": actions, "styles": styles}

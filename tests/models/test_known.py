@@ -131,22 +131,6 @@ def test_wrong_files_are_one_sentence(knowing_pack: Path, tmp_path: Path, name: 
     assert caught.value.field == "pack"
 
 
-def test_checking_takes_no_time(knowing_pack: Path) -> None:
-    known = read_list(find_pack(knowing_pack))
-    assert known is not None
-    count = 400
-    many = known.model_copy(update={"captions": known.captions * count, "labels": known.labels * count})
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(len(many.captions), WIDTH)).astype(np.float16)
-    checker = Known("big", many, rows)
-    best = np.inf
-    for _ in range(20):
-        began = time.perf_counter()
-        assert checker.warning(FAR, np.zeros(WIDTH))
-        best = min(best, time.perf_counter() - began)
-    assert best < 0.002
-
-
 def test_a_store_without_captions_is_refused(tmp_path: Path) -> None:
     assert collect([KNOWN[0].model_copy(update={"text": []})]) is None
     write_index(tmp_path, [KNOWN[-1]])
