@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "preview": "draw clips of a store as contact sheets",
     "canonical": "write stick figures of a store, with metadata and sentence embeddings",
     "stage": "train the tokenizers, the language model or the diffusion model",
+    "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
     "pack": "make a pack of trained stages",
     "vposer": "make the training data of the pose prior, in its three stages",

@@ -12,6 +12,7 @@ STAGES = {
     "diffusion": "DiffusionStage",
     "alignment": "AlignmentStage",
     "prior": "PriorStage",
+    "refiner": "RefinerStage",
 }
 """Modules of :mod:`..stages` and the class of their configuration."""
 
