@@ -70,20 +70,21 @@ class Corpus:
         )
 
 
-def _features(path: Path, cache: Path, *, mirrored: bool) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
+def _features(
+    path: Path, cache: Path, *, mirrored: bool, speed: float
+) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
     """Features of one file, kept in ``cache`` under the file's size and time, so a new store is seen."""
     stat = path.stat()
-    kept = (
-        cache
-        / f"{path.parent.name}--{path.stem}{'--m' if mirrored else ''}--{stat.st_size}-{stat.st_mtime_ns}.npz"
-    )
+    variant = ("--m" if mirrored else "") + (f"--x{speed:g}" if speed != 1 else "")
+    kept = cache / f"{path.parent.name}--{path.stem}{variant}--{stat.st_size}-{stat.st_mtime_ns}.npz"
     if kept.exists():
         with np.load(kept) as data:
             known = {
                 part: bool(data[f"known_{part}"]) for part in data.files if not part.startswith("known_")
             }
             return {part: data[part] for part in known}, known
-    clip = resample(read_clip(path), FPS)
+    clip = read_clip(path)
+    clip = resample(clip.replace(fps=clip.fps * speed), FPS)
     clip = place_at_origin(mirror(clip) if mirrored else clip)
     if clip.contacts is None:
         clip = clip.replace(contacts=detect_contacts(clip))
@@ -116,7 +117,12 @@ def _extended(segment: Segment) -> Segment | None:
 
 
 def load_corpus(
-    store: Path, *, datasets: tuple[str, ...] = (), mirrored: bool = True, extended: bool = True
+    store: Path,
+    *,
+    datasets: tuple[str, ...] = (),
+    mirrored: bool = True,
+    extended: bool = True,
+    speeds: tuple[float, ...] = (),
 ) -> Corpus:
     """Read the index and every motion it names.
 
@@ -125,6 +131,8 @@ def load_corpus(
         datasets: only these sets; all when empty.
         mirrored: add each motion's mirror image.
         extended: add longer versions of short gaits (:mod:`.augment`).
+        speeds: add each training motion played so many times as fast: style-aware augmentation, whose
+            versions differ in tempo and energy and in nothing else.
     """
     items = [item for item in read_index(store) if not datasets or item.dataset in datasets]
     energies: dict[str, list[float]] = defaultdict(list)
@@ -132,26 +140,29 @@ def load_corpus(
         style = item.metadata.motion_style
         if style is not None and style.energy_level is not None:
             energies[item.path].append(style.energy_level)
-    motions: dict[tuple[str, bool], Motion] = {}
+    motions: dict[tuple[str, bool, float], Motion] = {}
     segments: list[Segment] = []
-    for item, flip in product(items, (False, True) if mirrored else (False,)):
-        key = (item.path, flip)
+    for item, flip, speed in product(items, (False, True) if mirrored else (False,), (1.0, *speeds)):
+        if speed != 1 and item.split != "train":
+            continue
+        key = (item.path, flip, speed)
+        tag = f"--x{speed:g}" if speed != 1 else ""
         if key not in motions:
             path = store / item.path
-            features, known = _features(path, store / "features", mirrored=flip)
+            features, known = _features(path, store / "features", mirrored=flip, speed=speed)
             energy = float(np.mean(energies[item.path] or [0.5]))
-            motions[key] = Motion(path.stem, item.dataset, item.split, features, known, flip, energy)
+            motions[key] = Motion(path.stem + tag, item.dataset, item.split, features, known, flip, energy)
         motion = motions[key]
-        start = round(item.start_frame * FPS / item.fps)
-        stop = min(round(item.end_frame * FPS / item.fps), len(motion))
+        start = round(item.start_frame * FPS / item.fps / speed)
+        stop = min(round(item.end_frame * FPS / item.fps / speed), len(motion))
         captions = tuple(mirror_caption(text) if flip else text for text in item.text)
         if captions and stop - start >= MIN_FRAMES:
-            name = item.motion_name + ("--mirror" if flip else "")
+            name = item.motion_name + ("--mirror" if flip else "") + tag
             segments.append(Segment(name, motion, start, stop, captions, item.metadata, item.emotion))
             longer = _extended(segments[-1]) if extended else None
             if longer is not None:
                 segments.append(longer)
-                motions[(name, True)] = longer.motion
+                motions[(name, True, speed)] = longer.motion
     return Corpus(list(motions.values()), segments)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
+from ...backend.motion.rhythm import per_latent, rhythm_of_features
 from ...backend.text import WIDTH, TextEncoder, normalize_prompt
 from ..dataset import Corpus, Motion, Segment
 
@@ -42,12 +43,14 @@ def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:
 class Encoded:
     """One motion from one starting frame ``phase``.
 
-    latents (L, D) of all parts side by side, codes ``{part: (L,)}``, known (D,) which columns count.
+    latents (L, D) of all parts side by side, codes ``{part: (L,)}``, known (D,) which columns count,
+    rhythm (L, 12) of the four frames of each latent frame; ``None`` where the upper body is not known.
     """
 
     latents: np.ndarray
     codes: dict[str, np.ndarray]
     known: np.ndarray
+    rhythm: np.ndarray | None = None
 
 
 class Latents:
@@ -101,7 +104,10 @@ class Latents:
             else:
                 columns.append(np.zeros((frames // self.stride, width), np.float32))
             known.append(np.full(width, motion.known[part]))
-        return Encoded(np.concatenate(columns, axis=1), codes, np.concatenate(known))
+        rhythm = None
+        if motion.known["upper"]:
+            rhythm = per_latent(rhythm_of_features(motion.features["upper"][phase : phase + frames]))
+        return Encoded(np.concatenate(columns, axis=1), codes, np.concatenate(known), rhythm)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and spread (D,) of the latents, over the frames that know each column."""
