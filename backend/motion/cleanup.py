@@ -30,6 +30,7 @@ MAX_BODY_LIFT = 0.30
 MAX_DRIFT_SPEED = 0.6
 """Metres per second of shared foot drift that is believed."""
 _CORE_SECONDS = 0.07
+_DRIFT_SECONDS = 0.1
 
 # How far a joint's centre stays above the floor at least: less than the flesh around it, so that a lying,
 # rolling or cartwheeling body is only lifted when it is truly below the floor.
@@ -121,29 +122,34 @@ def _body_lift(heights: np.ndarray, fps: float) -> np.ndarray:
 
 
 def _drift_shift(feet: np.ndarray, contacts: np.ndarray, fps: float) -> np.ndarray:
-    """(T, 3) metres, horizontal: takes out of the root the steady drift that standing feet share.
+    """(T, 3) metres, horizontal: takes out of the root the drift that standing feet share.
 
-    Where a whole body glides, legs alone cannot hold the feet. The drift is the slope of a straight line
-    through the middle of each contact, so landing and leaving, which are motion, do not count.
+    Where a whole body glides, legs alone cannot hold the feet. The slowest standing foot joint says how fast
+    the body glides: a foot that rolls or shuffles while another stands still is motion. Landing and leaving
+    are motion too, so the first and last frames of a contact do not count.
     """
     frames = len(feet)
-    total, weight = np.zeros((frames, 2)), np.zeros(frames)
     margin = round(_CORE_SECONDS * fps)
+    core = np.zeros((frames, 4), dtype=bool)
     for foot in range(4):
         for start, stop in intervals(contacts[:, foot]):
             # A contact that the clip's end cuts has no landing or leaving there.
-            first = start + (margin if start > 0 else 0)
-            last = stop - (margin if stop < frames else 0)
-            if last - first < 4:
-                continue
-            time = np.arange(last - first) - (last - first - 1) / 2
-            slope = time @ feet[first:last, foot][:, [0, 2]] / (time @ time)
-            total[first:last] += slope
-            weight[first:last] += 1
-    velocity = total / np.maximum(weight, 1)[:, None]
-    speed = np.linalg.norm(velocity, axis=1, keepdims=True) * fps
-    velocity *= np.minimum(1.0, MAX_DRIFT_SPEED / np.maximum(speed, 1e-9))
-    velocity = filters.gaussian(velocity, 0.06 * fps)
+            core[start + (margin if start > 0 else 0) : stop - (margin if stop < frames else 0), foot] = True
+    both = core[1:] & core[:-1]
     offset = np.zeros((frames, 3))
-    offset[1:, [0, 2]] = -np.cumsum(0.5 * (velocity[1:] + velocity[:-1]), axis=0)
+    if not both.any():
+        return offset
+    steps = np.diff(feet[..., [0, 2]], axis=0)
+    weight = both / (np.sum((steps * fps) ** 2, axis=-1) + 0.03**2) ** 2
+    known = both.any(axis=1, keepdims=True)
+    glide = np.sum(weight[..., None] * steps, axis=1) / np.maximum(weight.sum(axis=1), 1e-12)[:, None]
+    # A mean over the frames that know it; it fades where the feet are in the air for long.
+    sigma = _DRIFT_SECONDS * fps
+    velocity = filters.gaussian(glide * known, sigma) / np.maximum(
+        filters.gaussian(known.astype(np.float64), sigma), 0.3
+    )
+    speed = np.linalg.norm(velocity, axis=1, keepdims=True) * fps
+    # Legs hold what is slower than a centimetre a second.
+    velocity *= np.minimum(1.0, MAX_DRIFT_SPEED / np.maximum(speed, 1e-9)) * speed**2 / (speed**2 + 0.01**2)
+    offset[1:, [0, 2]] = -np.cumsum(velocity, axis=0)
     return offset

@@ -21,6 +21,8 @@ BLEND_LENGTH = 0.04
 """Metres: a correction above this takes longer to fade, in proportion."""
 MAX_HOLD = 0.07
 """Metres: a foot that strays further from its anchor is being dragged, and is let go."""
+LONGEST_DRAG = 0.25
+"""Seconds that a foot may be dragged within a contact; a longer stretch gets an anchor of its own."""
 MAX_PELVIS_DROP = 0.06
 MAX_FOOT_TURN = np.radians(25.0)
 MAX_TOE_BEND = np.radians(60.0)
@@ -143,6 +145,7 @@ def _corrections(
         slack: metres.
     """
     frames = len(positions)
+    step = round(BLEND_SECONDS * fps)
     offsets = np.zeros_like(positions)
     slow = (
         1.0 / (np.sum(np.gradient(positions, axis=0) ** 2, axis=1) * fps**2 + 0.05**2)
@@ -150,7 +153,9 @@ def _corrections(
         else np.ones(1)
     )
     kept = []
-    for start, stop in intervals(held):
+    waiting = intervals(held)[::-1]
+    while waiting:
+        start, stop = waiting.pop()
         first, last = start, stop
         for _ in range(2):  # the anchor moves when the ends go
             anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
@@ -168,6 +173,13 @@ def _corrections(
                 anchor[1] = height
         offsets[first:last] = anchor - positions[first:last]
         kept.append((first, last))
+        # A long contact whose foot strays from one anchor stands at another one before or after.
+        waiting += [
+            (a, b) for a, b in ((last + step, stop), (start, first - step)) if b - a >= LONGEST_DRAG * fps
+        ]
+    kept.sort()
+    for first, last in kept:
+        held[first:last] = True
     _fade(offsets, kept, fps)
     return offsets
 
