@@ -1,0 +1,182 @@
+"""A voice as numbers, 30 times a second: what gestures, rhythm and the mouth follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .activity import speech_activity, speech_level, what_is_heard
+from .audio import FPS, RATE, frame_count, read_blocks
+from .spectrum import HOP, MELS, TINY, Analysis, Looks
+
+LOOKS = RATE // HOP
+"""Looks a second of the analysis; ten of them are three frames."""
+_HALF = LOOKS / FPS
+"""A frame weighs the looks around it with a triangle that reaches to its neighbours."""
+_AROUND = np.arange(-3, 5)
+FLOOR = -14.0
+"""Natural log of energy (about -61 dB) below which the mel is cut: nobody hears it."""
+VOICED = 0.5
+"""Harmonicity from which a sound has a pitch."""
+QUIETEST = -60.0
+"""dB below speech at which loudness ends."""
+
+
+@dataclass(frozen=True)
+class SpeechFeatures:
+    """What is heard, at 30 frames a second; frame t is centred at ``t / 30`` seconds.
+
+    Attributes:
+        mel: (T, 80) natural log of mel energies, 20 Hz to 8 kHz; 0 is a band's mean energy in this recording's
+            speech, cut at -14.
+        onset: (T,) how strongly something begins, from 0; strong onsets of speech are near 1.
+        loudness: (T,) dB, 0 is the level of this recording's speech, cut at -60.
+        pitch: (T,) Hz, 0 where unvoiced.
+        voiced: (T,) 0 or 1.
+        activity: (T,) 0 to 1, how likely somebody speaks.
+        seconds: length of the recording.
+        warnings: sentences about what is odd: no speech, music, clipping.
+        fps: frames a second, always 30.
+    """
+
+    mel: np.ndarray
+    onset: np.ndarray
+    loudness: np.ndarray
+    pitch: np.ndarray
+    voiced: np.ndarray
+    activity: np.ndarray
+    seconds: float
+    warnings: tuple[str, ...] = field(default=())
+    fps: float = float(FPS)
+
+    def __len__(self) -> int:
+        return len(self.onset)
+
+    @property
+    def share(self) -> float:
+        """How much of the recording is speech, 0 to 1."""
+        return float((self.activity > 0.5).mean())
+
+
+def speech_features(path: Path) -> SpeechFeatures:
+    """The features of a sound file, read a block at a time.
+
+    Raises:
+        BadInput: the file cannot be used; see :func:`.audio.read_blocks`.
+    """
+    recording, blocks = read_blocks(Path(path))
+    return _features(blocks, recording.warnings)
+
+
+def features_of(samples: np.ndarray) -> SpeechFeatures:
+    """The features of mono samples (N,) at 16 kHz."""
+    return _features([np.asarray(samples, np.float32)], [])
+
+
+def _features(blocks: Iterable[np.ndarray], warnings: list[str]) -> SpeechFeatures:
+    analysis, count = Analysis(), 0
+    looks: list[Looks] = []
+    frames = _Frames()
+    for block in blocks:
+        count += len(block)
+        new = analysis.push(block)
+        looks.append(frames.take(new))
+    looks.append(frames.take(analysis.finish()))
+    flux, power, pitch, harmonicity = (
+        np.concatenate([getattr(look, name) for look in looks])
+        for name in ("flux", "power", "pitch", "harmonicity")
+    )
+    seconds = count / RATE
+    length = frame_count(seconds)
+    mel = frames.finish(length)
+    voiced = _steady(harmonicity) > VOICED
+    activity = speech_activity(mel, at_frames(power, length), at_frames(_steady(harmonicity), length))
+    level = speech_level(at_frames(power, length), activity)
+    loudness = np.clip(10 * np.log10(at_frames(power, length) / level + TINY), QUIETEST, None)
+    heard = np.repeat(activity > 0.5, 1)
+    at = np.minimum(np.round(np.arange(length) * _HALF).astype(int), len(pitch) - 1)
+    voiced_frames = voiced[at] & (loudness > -30)
+    onset = _onsets(flux, length, heard)
+    said = what_is_heard(mel, loudness, pitch[at] * voiced_frames, activity)
+    np.log(np.maximum(mel / _mean_energy(mel, heard), np.exp(FLOOR)), out=mel)
+    return SpeechFeatures(
+        mel=mel,
+        onset=onset.astype(np.float32),
+        loudness=loudness.astype(np.float32),
+        pitch=np.where(voiced_frames, _steady(pitch)[at], 0.0).astype(np.float32),
+        voiced=voiced_frames.astype(np.float32),
+        activity=activity.astype(np.float32),
+        seconds=seconds,
+        warnings=(*warnings, *said),
+    )
+
+
+class _Frames:
+    """Looks' mel energies to frames, as they come, so that the looks' need not be kept."""
+
+    def __init__(self) -> None:
+        self._kept = np.zeros((0, MELS), np.float32)
+        self._first = 0
+        self._frames: list[np.ndarray] = []
+        self._count = 0
+
+    def take(self, looks: Looks) -> Looks:
+        """The looks without their mel, which is taken in."""
+        self._kept = np.concatenate([self._kept, looks.mel])
+        end = self._first + len(self._kept)
+        last = int((end - 1 - _AROUND[-1]) // _HALF)
+        if last >= self._count:
+            self._give(last + 1)
+        return Looks(np.zeros((0, MELS), np.float32), looks.flux, looks.power, looks.pitch, looks.harmonicity)
+
+    def finish(self, length: int) -> np.ndarray:
+        """(length, 80) mel energies."""
+        self._give(length)
+        return np.concatenate(self._frames)[:length]
+
+    def _give(self, end: int) -> None:
+        if end > self._count:
+            self._frames.append(_weighed(self._kept, np.arange(self._count, end), self._first))
+            self._count = end
+            keep = max(int(end * _HALF) + _AROUND[0] - self._first, 0)
+            self._kept, self._first = self._kept[keep:], self._first + keep
+
+
+def at_frames(values: np.ndarray, length: int) -> np.ndarray:
+    """(length,) at 30 fps of looks (K,): means weighed by a triangle as wide as two frames."""
+    return _weighed(values, np.arange(length), 0)
+
+
+def _weighed(values: np.ndarray, frames: np.ndarray, first: int) -> np.ndarray:
+    """Means of looks (K, ...) that begin at look ``first`` around frames (n,)."""
+    centre = frames * _HALF
+    # Ten looks are three frames: whole numbers keep an hour exact.
+    index = (frames * 10 // 3)[:, None] + _AROUND
+    weight = np.maximum(1 - np.abs(index - centre[:, None]) / _HALF, 0.0)
+    weight /= weight.sum(axis=1, keepdims=True)
+    inside = np.clip(index - first, 0, len(values) - 1)
+    return np.einsum("nk,nk...->n...", weight.astype(np.float32), values[inside].astype(np.float32))
+
+
+def _onsets(flux: np.ndarray, length: int, heard: np.ndarray) -> np.ndarray:
+    """(length,) the strongest of the looks of each frame, less what is usual around, strong ones near 1."""
+    usual = np.convolve(flux, np.ones(31) / 31, mode="same") if len(flux) >= 31 else np.zeros_like(flux)
+    sharp = np.maximum(flux - usual, 0.0)
+    index = np.clip((np.arange(length) * 10 // 3)[:, None] + np.arange(-1, 3), 0, len(flux) - 1)
+    strong = sharp[index].max(axis=1)
+    scale = np.percentile(strong[heard], 95) if heard.any() else strong.max()
+    return strong / scale if scale > 0 else strong
+
+
+def _mean_energy(mel: np.ndarray, heard: np.ndarray) -> float:
+    rows = mel[heard] if heard.any() else mel
+    return max(float(rows.mean(dtype=np.float64)), TINY)
+
+
+def _steady(values: np.ndarray) -> np.ndarray:
+    """Median of five looks: no single look jumps an octave or loses its voice."""
+    padded = np.pad(values, 2, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
