@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import filters, footlock
+from . import filters, footlock, handfloor
 from .clip import Clip
 from .contacts import contacts_from_positions, foot_float, intervals
 from .kinematics import forward_kinematics
@@ -31,13 +31,14 @@ MAX_DRIFT_SPEED = 0.6
 """Metres per second of shared foot drift that is believed."""
 _CORE_SECONDS = 0.07
 _DRIFT_SECONDS = 0.1
+_UP = np.array([0.0, 1.0, 0.0])
 
 # How far a joint's centre stays above the floor at least: less than the flesh around it, so that a lying,
 # rolling or cartwheeling body is only lifted when it is truly below the floor.
 _CLEARANCE: dict[str, float] = {
     "pelvis": 0.06, "spine1": 0.06, "spine2": 0.06, "spine3": 0.06, "neck": 0.04, "head": 0.06,
     "left_shoulder": 0.04, "right_shoulder": 0.04, "left_elbow": 0.02, "right_elbow": 0.02,
-    "left_wrist": 0.015, "right_wrist": 0.015, "left_knee": 0.03, "right_knee": 0.03,
+    "left_knee": 0.03, "right_knee": 0.03,
     "left_hip": 0.05, "right_hip": 0.05,
 }  # fmt: skip
 
@@ -86,11 +87,14 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
         shift += _drift_shift(_feet(joints) + shift[:, None], contacts, clip.fps)
     joints = joints + shift[:, None]
 
+    drop = np.zeros(len(poses))
     if feet or floor:
         poses[:, :22], drop, contacts = footlock.lock_feet(
             poses[:, :22], joints, world, contacts, clip.fps, lock=feet, floor=floor
         )
         shift[:, 1] -= drop
+    if floor:
+        poses[:, :22] = handfloor.lift_hands(poses[:, :22], joints - drop[:, None, None] * _UP, world)
     return clip.replace(poses=poses, trans=trans + shift, contacts=contacts.astype(np.float64))
 
 

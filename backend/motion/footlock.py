@@ -8,11 +8,13 @@ over it freely.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from . import filters, rotations
 from .contacts import SOLE_POINTS, intervals, sole_points
-from .ik import SOFT, solve_two_bone
+from .ik import SOFT, ease_up, raise_tip, solve_two_bone
 from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
 
 BLEND_SECONDS, MAX_BLEND_SECONDS = 0.17, 0.5
@@ -21,6 +23,9 @@ BLEND_LENGTH = 0.04
 """Metres: a correction above this takes longer to fade, in proportion."""
 MAX_HOLD = 0.07
 """Metres: a foot that strays further from its anchor is being dragged, and is let go."""
+STEP_SECONDS, STEP_LIFT = 0.25, 0.3
+"""A dragged foot takes steps: how long one takes, and how high it goes for every metre it covers."""
+MAX_STEP_LIFT = 0.05
 LONGEST_DRAG = 0.25
 """Seconds that a foot may be dragged within a contact; a longer stretch gets an anchor of its own."""
 MAX_PELVIS_DROP = 0.06
@@ -97,11 +102,15 @@ def _foot_targets(
         # On the ball, or on the toe tips if those touch.
         off_floor = np.where(ball < 0, ball, np.maximum(np.minimum(ball, tip), 0.0))
         toe_floor = np.where(down, toe[:, 1] - off_floor, np.nan)
-        move_toe = _corrections(toe, held[:, columns[1]], toe_floor if floor else None, fps, slack=0.02)
+        move_toe, steps = _corrections(
+            toe, held[:, columns[1]], toe_floor if floor else None, fps, slack=0.02
+        )
+        for last, first in steps:
+            held[last:first, columns[0]] = False
         rest = CONTACT_REST_HEIGHTS[columns[0]]
         # An ankle rolls a little above its rest.
         ankle_floor = np.where(down, np.clip((ankle + move_toe)[:, 1], rest, rest + 0.02), np.nan)
-        move_ankle = _corrections(
+        move_ankle, _ = _corrections(
             ankle + move_toe, held[:, columns[0]], ankle_floor if floor else None, fps, slack=0.015
         )
         toe_weight = _soft_mask(held[:, columns[1]], fps)
@@ -112,11 +121,11 @@ def _foot_targets(
     if floor:
         heel_point, ball_point = (np.asarray(SOLE_POINTS[i][1]) for i in soles[:2])
         ball = goal_ankle[:, 1] + rotations.rotate_vectors(aim, foot)[:, 1] + ball_point[1]
-        goal_ankle[:, 1] += _ease_up(ball)
-        goal_toe[:, 1] += _ease_up(ball)
+        goal_ankle[:, 1] += ease_up(ball, _SOFT_FLOOR)
+        goal_toe[:, 1] += ease_up(ball, _SOFT_FLOOR)
         heel = rotations.rotate_vectors(aim, world[:, leg[2]] @ heel_point)[:, 1] + goal_ankle[:, 1]
         # A heel below the floor rises; the toe stays down where it stands.
-        raise_heel = _ease_up(heel)
+        raise_heel = ease_up(heel, _SOFT_FLOOR)
         goal_ankle[:, 1] += raise_heel
         goal_toe[:, 1] += raise_heel * (1 - toe_weight)
         aim = _limited_arc(foot, goal_toe - goal_ankle)
@@ -130,11 +139,13 @@ def _corrections(
     fps: float,
     *,
     slack: float,
-) -> np.ndarray:
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Offsets (T, 3) that hold a joint at an anchor in every contact and fade in between.
 
     The ends of a contact where the joint is more than ``slack`` metres above its anchor, or far aside, are
-    landing, leaving or dragging, not standing: they are removed from ``held`` (T,), which is changed.
+    landing, leaving or dragging, not standing: they are removed from ``held`` (T,), which is changed. Where
+    a long contact needs several anchors, the joint is lifted from one to the next; the second result has
+    the frames (half-open) of these steps.
 
     Args:
         positions: (T, 3) of the joint.
@@ -145,14 +156,14 @@ def _corrections(
         slack: metres.
     """
     frames = len(positions)
-    step = round(BLEND_SECONDS * fps)
+    between = round(STEP_SECONDS * fps)
     offsets = np.zeros_like(positions)
     slow = (
         1.0 / (np.sum(np.gradient(positions, axis=0) ** 2, axis=1) * fps**2 + 0.05**2)
         if frames > 1
         else np.ones(1)
     )
-    kept = []
+    kept, steps = [], []
     waiting = intervals(held)[::-1]
     while waiting:
         start, stop = waiting.pop()
@@ -174,14 +185,30 @@ def _corrections(
         offsets[first:last] = anchor - positions[first:last]
         kept.append((first, last))
         # A long contact whose foot strays from one anchor stands at another one before or after.
-        waiting += [
-            (a, b) for a, b in ((last + step, stop), (start, first - step)) if b - a >= LONGEST_DRAG * fps
-        ]
+        for a, b, step in ((last + between, stop, last), (start, first - between, first - between)):
+            if b - a >= LONGEST_DRAG * fps:
+                waiting.append((a, b))
+                steps.append(step)
     kept.sort()
     for first, last in kept:
         held[first:last] = True
     _fade(offsets, kept, fps)
-    return offsets
+    return offsets, _lift_steps(offsets, positions, kept, steps)
+
+
+def _lift_steps(
+    offsets: np.ndarray, positions: np.ndarray, kept: list[tuple[int, int]], steps: list[int]
+) -> list[tuple[int, int]]:
+    """Raise the foot, in place, between anchors of one contact; returns the frames of each step."""
+    taken = []
+    for (_, last), (first, _) in pairwise(kept):
+        if any(last <= step < first for step in steps):
+            travel = (positions + offsets)[[last - 1, first]][:, [0, 2]]
+            phase = np.arange(1, first - last + 1) / (first - last + 1)
+            height = min(STEP_LIFT * float(np.linalg.norm(travel[1] - travel[0])), MAX_STEP_LIFT)
+            offsets[last:first, 1] += height * np.sin(np.pi * phase) ** 2
+            taken.append((last, first))
+    return taken
 
 
 def _fade(offsets: np.ndarray, kept: list[tuple[int, int]], fps: float) -> None:
@@ -242,12 +269,6 @@ def _soft_mask(mask: np.ndarray, fps: float) -> np.ndarray:
     distance = np.minimum(np.abs(held[right] - frames), np.abs(frames - held[np.maximum(right - 1, 0)]))
     u = np.clip(1 - distance / max(2, round(BLEND_SECONDS * fps)), 0.0, 1.0)
     return u * u * (3 - 2 * u)
-
-
-def _ease_up(height: np.ndarray) -> np.ndarray:
-    """(T,) how far to rise so that ``height`` is not below the floor; smooth around zero."""
-    m = _SOFT_FLOOR
-    return np.where(height < -m, -height, np.where(height > m, 0.0, (m - height) ** 2 / (4 * m)))
 
 
 def _limited_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -319,14 +340,8 @@ def _toe_bend(height: np.ndarray, toes: np.ndarray) -> np.ndarray:
         toes: (T, 3, 3) global rotation of the foot joint.
     """
     tip = toes @ np.asarray(SOLE_POINTS[2][1])
-    length = float(np.linalg.norm(SOLE_POINTS[2][1]))
-    below = _ease_up(height + tip[:, 1])
-    now = np.arcsin(np.clip(tip[:, 1] / length, -1, 1))
-    wanted = np.arcsin(np.clip((tip[:, 1] + below) / length, -1, 1))
-    angle = np.where(toes[:, 1, 1] > 0, np.clip(wanted - now, 0.0, MAX_TOE_BEND), 0.0)
-    axis = np.cross(tip, np.array([0.0, 1.0, 0.0]))
-    axis /= np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
-    return rotations.axis_angle_to_quaternion(axis * angle[:, None])
+    rise = np.where(toes[:, 1, 1] > 0, ease_up(height + tip[:, 1], _SOFT_FLOOR), 0.0)
+    return raise_tip(tip, rise, MAX_TOE_BEND)
 
 
 def _relative(parent: np.ndarray, child: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Analytic two-bone inverse kinematics: a leg reaches a point, its knee stays in its plane."""
+"""Analytic two-bone inverse kinematics: a limb reaches a point, its knee or elbow stays in its plane."""
 
 from __future__ import annotations
 
@@ -80,3 +80,24 @@ def _bending_axis(upper: np.ndarray, lower: np.ndarray, hinge: np.ndarray) -> np
     bent = np.clip((sine - 0.25) / 0.35, 0.0, 1.0)
     axis = hinge + (cross - hinge) * bent * bent * (3 - 2 * bent)
     return axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-12)
+
+
+def ease_up(height: np.ndarray, soft: float) -> np.ndarray:
+    """(T,) how far to rise so that ``height`` is not below zero; smooth within ``soft`` of zero."""
+    return np.where(height < -soft, -height, np.where(height > soft, 0.0, (soft - height) ** 2 / (4 * soft)))
+
+
+def raise_tip(tip: np.ndarray, rise: np.ndarray, limit: float) -> np.ndarray:
+    """World quaternions (T, 4) that swing a bone upwards so that its end rises.
+
+    Args:
+        tip: (T, 3) from the joint to the end of the bone, metres.
+        rise: (T,) metres, at or above zero.
+        limit: radians that the bone is swung at most.
+    """
+    length = np.maximum(np.linalg.norm(tip, axis=-1), 1e-9)
+    now = np.arcsin(np.clip(tip[:, 1] / length, -1, 1))
+    wanted = np.arcsin(np.clip((tip[:, 1] + rise) / length, -1, 1))
+    axis = np.cross(tip, np.array([0.0, 1.0, 0.0]))
+    axis /= np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
+    return rotations.axis_angle_to_quaternion(axis * np.clip(wanted - now, 0.0, limit)[:, None])

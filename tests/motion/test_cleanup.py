@@ -301,3 +301,50 @@ def test_a_dancer_on_the_toe_tips_is_not_pulled_down() -> None:
     cleaned = clean_up(clip)
     np.testing.assert_allclose(cleaned.trans[:, 1], trans[:, 1], atol=0.005)
     np.testing.assert_allclose(cleaned.joints()[:, :22], clip.joints()[:, :22], atol=0.01)
+
+
+def on_all_fours(hands_below: float, frames: int = 60) -> Clip:
+    """Kneeling with both arms straight down, the hands in the floor by a depth in metres."""
+    poses = np.zeros((frames, 55, 3))
+    poses[:, 0, 0] = 1.3  # leaning forwards: the arms hang down in front
+    poses[:, [1, 2], 0] = -2.5
+    poses[:, [4, 5], 0] = 1.9
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        poses[:, INDEX[f"{side}_shoulder"], 1] = -sign * np.pi / 2
+        poses[:, INDEX[f"{side}_elbow"], 1] = -sign * 0.2
+    clip = Clip(poses=poses, trans=np.zeros((frames, 3)), fps=30.0)
+    lowest = clip.joints()[:, [INDEX["left_wrist"], INDEX["right_wrist"]], 1].min()
+    return move(clip, np.array([0.0, -hands_below - lowest, 0.0]))
+
+
+@pytest.mark.parametrize("depth", [0.02, 0.12])
+def test_hands_in_the_floor_are_raised_by_the_arms_alone(depth: float) -> None:
+    clip = on_all_fours(depth)
+    knees = clip.joints()[:, [4, 5], 1].min()
+    assert knees > 0.05  # only the hands are below
+    cleaned = clean_up(clip, feet=False, smooth=False)
+    joints = cleaned.joints()
+    assert joints[:, [INDEX["left_wrist"], INDEX["right_wrist"]], 1].min() > 0.02
+    assert joints[:, [INDEX["left_middle3"], INDEX["right_middle3"]], 1].min() > 0.0
+    np.testing.assert_allclose(joints[:, 0], clip.joints()[:, 0], atol=1e-6)
+    np.testing.assert_allclose(joints[:, 15], clip.joints()[:, 15], atol=1e-6)
+
+
+def test_a_foot_that_is_dragged_far_takes_steps() -> None:
+    """One foot stands, the other is dragged away by half a metre: it must stand too, step by step."""
+    clip = walk(4.0)[0]
+    poses, trans = np.array(clip.poses[:1].repeat(120, axis=0)), clip.trans[:1].repeat(120, axis=0)
+    poses[:, 2, 2] += np.linspace(-0.35, 0.1, 120)
+    dragged = Clip(poses=poses, trans=trans, fps=30.0, contacts=np.ones((120, 4)))
+    before = contact_report(dragged, np.ones((120, 4)))
+    cleaned = clean_up(dragged)
+    report = contact_report(cleaned)
+    assert before["slide_share"] > 0.4
+    assert report["slide_median"] < 0.1
+    assert report["slide_share"] < 0.05
+    assert cleaned.contacts is not None
+    assert cleaned.contacts[:, 3].mean() > 0.5
+    assert len(intervals(cleaned.contacts[:, 3] > 0.5)) >= 2
+    moved = cleaned.joints()[:, 11]
+    lifted = moved[:, 1].max() - moved[:, 1].min()
+    assert 0.01 < lifted < 0.06  # it is lifted, not pulled along the floor

@@ -1,0 +1,66 @@
+"""Hands and the floor: a hand that would go through it is raised by its arm, and its fingers bend up.
+
+In crawling, push-ups and cartwheels a hand carries the body. Lifting the whole body for a hand below the
+floor would take knees and feet off it, so each arm makes room by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import rotations
+from .ik import ease_up, raise_tip, solve_two_bone
+from .skeleton import INDEX
+
+WRIST_CLEARANCE = 0.03
+"""Metres: the wrist's centre stays this far above the floor."""
+FINGER_CLEARANCE = 0.012
+HAND_LENGTH = 0.165
+"""Metres from the wrist to the tip of the middle finger."""
+MAX_BEND = np.radians(75.0)
+_SOFT = 0.01  # metres over which a hand is eased onto the floor
+
+# Shoulder, elbow, wrist; the sign of the side: the left arm points to +X and flexes about -Y.
+_ARMS = tuple(
+    (INDEX[f"{side}_shoulder"], INDEX[f"{side}_elbow"], INDEX[f"{side}_wrist"], sign)
+    for side, sign in (("left", 1.0), ("right", -1.0))
+)
+
+
+def lift_hands(poses: np.ndarray, joints: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """New arm rotations for hands that would go through the floor (y = 0).
+
+    Args:
+        poses: (T, 22, 3) axis-angle.
+        joints: (T, 22, 3) and
+        world: (T, 22, 3, 3), their forward kinematics.
+
+    Returns:
+        poses (T, 22, 3); the same array where no hand is low.
+    """
+    for shoulder, elbow, wrist, sign in _ARMS:
+        finger = sign * HAND_LENGTH * world[:, wrist, :, 0]
+        low = np.minimum(joints[:, wrist, 1] - WRIST_CLEARANCE, joints[:, wrist, 1] + finger[:, 1])
+        if low.min() >= FINGER_CLEARANCE + _SOFT:
+            continue
+        goal = np.array(joints[:, wrist])
+        goal[:, 1] += ease_up(goal[:, 1] - WRIST_CLEARANCE, _SOFT)
+        bend = raise_tip(finger, ease_up(goal[:, 1] + finger[:, 1] - FINGER_CLEARANCE, _SOFT), MAX_BEND)
+        hinge = -sign * world[:, shoulder, :, 1]
+        upper_turn, lower_turn = solve_two_bone(
+            joints[:, shoulder], joints[:, elbow], joints[:, wrist], goal, hinge
+        )
+        upper = rotations.quaternion_to_matrix(upper_turn) @ world[:, shoulder]
+        lower = rotations.quaternion_to_matrix(lower_turn) @ world[:, elbow]
+        hand = rotations.quaternion_to_matrix(bend) @ world[:, wrist]
+        collar = world[:, INDEX["left_collar"] if sign > 0 else INDEX["right_collar"]]
+        changed = np.flatnonzero(low < FINGER_CLEARANCE + _SOFT)
+        poses = np.array(poses)
+        for joint, above, matrix in (
+            (shoulder, collar, upper),
+            (elbow, upper, lower),
+            (wrist, lower, hand),
+        ):
+            local = np.swapaxes(above[changed], -1, -2) @ matrix[changed]
+            poses[changed, joint] = rotations.matrix_to_axis_angle(local)
+    return poses
