@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "stage": "train the tokenizers, the language model or the diffusion model",
     "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
+    "gallery": "perform fixed prompts as contact sheets and films to be looked at",
     "pack": "make a pack of trained stages",
     "vposer": "make the training data of the pose prior, in its three stages",
     "annotate": "divide captions of two people by a language model, and put the divisions to the vote",

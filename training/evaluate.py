@@ -6,7 +6,7 @@ motion itself and the motion of the nearest caption, which is what a search of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +36,7 @@ from .cases import (
 )
 from .dataset import Corpus, Segment, load_corpus
 from .metrics import Neighbours, descriptor, descriptor_of_clip, physics, plausibility
+from .progress import Progress
 from .reconstruct import pack_tokenizers, reconstruction
 from .retrieval import cut, load_alignment
 from .text_metrics import Number, Space, hits, row, subset_fid, variety
@@ -57,10 +58,6 @@ SAMPLES = 8
 """Clips of one prompt that multimodality looks at."""
 PROMPTS = 6
 """Prompts, each of another action, that are performed so often."""
-
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is performed, how many captions of it are done, and how many there are."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ..evaluate import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
     from ..evaluate import Options, evaluate, report
+    from ..progress import bars
     from ..report_page import check_page, write_page, write_text
 
     for name in ("cases", "replications"):
@@ -68,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         without=tuple(dict.fromkeys(arguments.without)),
         guidance=tuple(dict.fromkeys(arguments.guidance)),
     )
-    with _bar(show=sys.stderr.isatty()) as progress:
+    with bars(show=sys.stderr.isatty()) as progress:
         numbers = evaluate(arguments.pack, arguments.store, options, progress)
     print(report(numbers))
     if arguments.out:
@@ -76,25 +71,3 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.page:
         write_page(numbers, arguments.page)
     return 0
-
-
-@contextmanager
-def _bar(*, show: bool) -> Iterator[Progress | None]:
-    """A bar on stderr for each kind of caption that is performed."""
-    if not show:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        yield progress
