@@ -8,14 +8,16 @@ over it freely.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from . import filters, rotations
-from .contacts import SOLE_POINTS, intervals, sole_points
+from .contacts import SOLE_POINTS, intervals
 from .ik import SOFT, ease_up, raise_tip, solve_two_bone
-from .skeleton import CONTACT_REST_HEIGHTS, REST_OFFSETS
+from .skeleton import CONTACT_JOINTS, CONTACT_REST_HEIGHTS, PARENTS, REST_OFFSETS
 
 BLEND_SECONDS, MAX_BLEND_SECONDS = 0.17, 0.5
 """How long a correction fades before landing and after leaving: five frames at 30 fps, longer for a larger one."""
@@ -36,8 +38,46 @@ MAX_FLOOR_SHIFT = 0.07
 _MAX_RELEASE_SPEED = 1.0  # m/s that a fading correction may start with
 _SOFT_FLOOR = 0.004  # metres over which a foot is eased onto the floor instead of stopped
 
-# Hip, knee, ankle, foot joint; columns of ankle and toe in the contacts; sole points of heel, ball, tip.
-_LEGS = (((1, 4, 7, 10), (0, 1), (0, 1, 2)), ((2, 5, 8, 11), (2, 3), (3, 4, 5)))
+
+@dataclass(frozen=True)
+class Leg:
+    """One leg of a body whose joints have SMPL-X's order and, at rest, its axes; metres.
+
+    Attributes:
+        joints: indices of hip, knee, ankle and foot (the ball).
+        columns: of the ankle and of the toe in the contacts.
+        length: thigh and shin.
+        ankle_height: of the ankle above the sole of a flat foot.
+        heel: a point of the sole in the ankle's frame.
+        ball: a point of the sole in the foot joint's frame.
+        tip: the toe tips, in the foot joint's frame.
+    """
+
+    joints: tuple[int, int, int, int]
+    columns: tuple[int, int]
+    length: float
+    ankle_height: float
+    heel: np.ndarray
+    ball: np.ndarray
+    tip: np.ndarray
+
+
+def _own_leg(side: int) -> Leg:
+    hip, knee, ankle, toe = (joint + side for joint in (1, 4, 7, 10))
+    heel, ball, tip = (np.asarray(point) for _, point in SOLE_POINTS[3 * side : 3 * side + 3])
+    return Leg(
+        joints=(hip, knee, ankle, toe),
+        columns=(2 * side, 2 * side + 1),
+        length=float(np.linalg.norm(REST_OFFSETS[knee]) + np.linalg.norm(REST_OFFSETS[ankle])),
+        ankle_height=CONTACT_REST_HEIGHTS[2 * side],
+        heel=heel,
+        ball=ball,
+        tip=tip,
+    )
+
+
+LEGS: tuple[Leg, Leg] = (_own_leg(0), _own_leg(1))
+"""The legs of our own body, left and right."""
 
 
 def lock_feet(
@@ -50,7 +90,7 @@ def lock_feet(
     lock: bool,
     floor: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """New leg rotations for feet that stand still.
+    """New leg rotations for feet that stand still, of our own body.
 
     Args:
         poses: (T, 22, 3) axis-angle.
@@ -65,65 +105,106 @@ def lock_feet(
         poses (T, 22, 3), how far the pelvis is lowered (T,) metres so that the legs reach, and the contacts
         (T, 4) that were held.
     """
-    held = np.array(contacts)
-    targets = []
-    for leg, columns, soles in _LEGS:
-        targets.append(_foot_targets(joints, world, held, leg, columns, soles, fps, lock=lock, floor=floor))
-    drop = np.zeros(len(joints))
-    if lock:
-        drop = _pelvis_drop(joints, targets, held, fps)
-        joints = joints - drop[:, None, None] * np.array([0.0, 1.0, 0.0])
+    feet = joints[:, list(CONTACT_JOINTS)]
+    turned, drop, held = solve_legs(LEGS, feet, joints, world, contacts, fps, lock=lock, floor=floor)
     poses = np.array(poses)
-    for (leg, _, _), (ankle, aim) in zip(_LEGS, targets, strict=True):
-        _pose_leg(poses, joints, world, leg, ankle, aim, floor=floor)
+    for leg in LEGS:
+        write_local(poses, turned, leg.joints)
     return poses, drop, held
 
 
-def _foot_targets(
+def write_local(poses: np.ndarray, world: np.ndarray, joints: Sequence[int]) -> None:
+    """Set axis-angle rotations (T, J, 3), in place, from global matrices; frames that are the same stay so."""
+    for joint in joints:
+        matrix = np.swapaxes(world[:, PARENTS[joint]], -1, -2) @ world[:, joint]
+        new = rotations.matrix_to_axis_angle(matrix)
+        same = np.abs(matrix - rotations.axis_angle_to_matrix(poses[:, joint])).max(axis=(1, 2)) < 1e-7
+        poses[:, joint] = np.where(same[:, None], poses[:, joint], new)
+
+
+def solve_legs(
+    legs: Sequence[Leg],
+    feet: np.ndarray,
     joints: np.ndarray,
     world: np.ndarray,
+    contacts: np.ndarray,
+    fps: float,
+    *,
+    lock: bool,
+    floor: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Global rotations of two legs whose feet stand still and above the floor.
+
+    Args:
+        legs: left and right.
+        feet: (T, 4, 3) where ankles and toes shall be before they are held (columns of the contacts).
+        joints: (T, 22, 3) where they are.
+        world: (T, 22, 3, 3) global rotations.
+        contacts: (T, 4) truth values.
+        fps: frames per second.
+        lock: hold feet in contact at their anchors.
+        floor: put anchors on the floor and keep soles above it.
+
+    Returns:
+        global rotations (T, 22, 3, 3) with new legs, how far the pelvis must be lowered (T,) metres so that
+        the legs reach, and the contacts (T, 4) that were held.
+    """
+    held = np.array(contacts)
+    targets = [_foot_targets(feet, world, held, leg, fps, lock=lock, floor=floor) for leg in legs]
+    drop = np.zeros(len(joints))
+    if lock:
+        drop = _pelvis_drop(joints, legs, targets, held, fps)
+        joints = joints - drop[:, None, None] * np.array([0.0, 1.0, 0.0])
+    turned = np.array(world)
+    for leg, (ankle, aim) in zip(legs, targets, strict=True):
+        pose_leg(turned, joints, leg, ankle, aim, floor=floor)
+    return turned, drop, held
+
+
+def _foot_targets(
+    feet: np.ndarray,
+    world: np.ndarray,
     held: np.ndarray,
-    leg: tuple[int, ...],
-    columns: tuple[int, int],
-    soles: tuple[int, ...],
+    leg: Leg,
     fps: float,
     *,
     lock: bool,
     floor: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the ankle goes (T, 3), and the turn of the foot (T, 4) as a world quaternion; trims ``held``."""
-    ankle, toe = joints[:, leg[2]], joints[:, leg[3]]
+    ankle_column, toe_column = leg.columns
+    ankle, toe = feet[:, ankle_column], feet[:, toe_column]
+    ankle_world, toe_world = world[:, leg.joints[2]], world[:, leg.joints[3]]
     move_toe, move_ankle = np.zeros_like(toe), np.zeros_like(ankle)
     toe_weight = np.zeros(len(toe))
     if lock:
         # Where each would be if it stood on the floor; unknown for a foot that lies.
-        down = world[:, leg[2], 1, 1] > 0.6
-        ball, tip = sole_points(joints, world)[:, soles[1:], 1].T
+        down = ankle_world[:, 1, 1] > 0.6
+        ball, tip = (toe[:, 1] + (toe_world @ point)[:, 1] for point in (leg.ball, leg.tip))
         # On the ball, or on the toe tips if those touch.
         off_floor = np.where(ball < 0, ball, np.maximum(np.minimum(ball, tip), 0.0))
         toe_floor = np.where(down, toe[:, 1] - off_floor, np.nan)
         move_toe, steps = _corrections(
-            toe, held[:, columns[1]], toe_floor if floor else None, fps, slack=0.02
+            toe, held[:, toe_column], toe_floor if floor else None, fps, slack=0.02
         )
         for last, first in steps:
-            held[last:first, columns[0]] = False
-        rest = CONTACT_REST_HEIGHTS[columns[0]]
+            held[last:first, ankle_column] = False
+        rest = leg.ankle_height
         # An ankle rolls a little above its rest.
         ankle_floor = np.where(down, np.clip((ankle + move_toe)[:, 1], rest, rest + 0.02), np.nan)
         move_ankle, _ = _corrections(
-            ankle + move_toe, held[:, columns[0]], ankle_floor if floor else None, fps, slack=0.015
+            ankle + move_toe, held[:, ankle_column], ankle_floor if floor else None, fps, slack=0.015
         )
-        toe_weight = _soft_mask(held[:, columns[1]], fps)
+        toe_weight = _soft_mask(held[:, toe_column], fps)
     goal_ankle = ankle + move_toe + move_ankle
     goal_toe = toe + move_toe + move_ankle * (1 - toe_weight)[:, None]
     foot = toe - ankle
     aim = _limited_arc(foot, goal_toe - goal_ankle)
     if floor:
-        heel_point, ball_point = (np.asarray(SOLE_POINTS[i][1]) for i in soles[:2])
-        ball = goal_ankle[:, 1] + rotations.rotate_vectors(aim, foot)[:, 1] + ball_point[1]
+        ball = goal_ankle[:, 1] + rotations.rotate_vectors(aim, foot)[:, 1] + leg.ball[1]
         goal_ankle[:, 1] += ease_up(ball, _SOFT_FLOOR)
         goal_toe[:, 1] += ease_up(ball, _SOFT_FLOOR)
-        heel = rotations.rotate_vectors(aim, world[:, leg[2]] @ heel_point)[:, 1] + goal_ankle[:, 1]
+        heel = rotations.rotate_vectors(aim, ankle_world @ leg.heel)[:, 1] + goal_ankle[:, 1]
         # A heel below the floor rises; the toe stays down where it stands.
         raise_heel = ease_up(heel, _SOFT_FLOOR)
         goal_ankle[:, 1] += raise_heel
@@ -281,68 +362,53 @@ def _limited_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _pelvis_drop(
-    joints: np.ndarray, targets: list[tuple[np.ndarray, np.ndarray]], held: np.ndarray, fps: float
+    joints: np.ndarray,
+    legs: Sequence[Leg],
+    targets: list[tuple[np.ndarray, np.ndarray]],
+    held: np.ndarray,
+    fps: float,
 ) -> np.ndarray:
     """(T,) metres by which the pelvis is lowered so that both legs reach the feet that stand."""
     need = np.zeros(len(joints))
-    for (leg, columns, _), (goal, _) in zip(_LEGS, targets, strict=True):
-        hip, ankle = joints[:, leg[0]], joints[:, leg[2]]
-        length = float(np.linalg.norm(REST_OFFSETS[leg[1]]) + np.linalg.norm(REST_OFFSETS[leg[2]]))
+    for leg, (goal, _) in zip(legs, targets, strict=True):
+        hip, ankle = joints[:, leg.joints[0]], joints[:, leg.joints[2]]
         # A leg that the source holds straighter than the eased reach may stay so.
-        reach = np.maximum((1 - SOFT) * length, np.linalg.norm(ankle - hip, axis=1))
+        reach = np.maximum((1 - SOFT) * leg.length, np.linalg.norm(ankle - hip, axis=1))
         aside = np.sum((goal - hip)[:, [0, 2]] ** 2, axis=1)
         height = hip[:, 1] - goal[:, 1]
         lower = height - np.sqrt(np.maximum(reach**2 - aside, 0.0))
-        stands = held[:, list(columns)].any(axis=1) & (height > 0.5 * length)
+        stands = held[:, list(leg.columns)].any(axis=1) & (height > 0.5 * leg.length)
         need = np.maximum(need, np.where(stands, lower, 0.0))
     need = np.clip(need, 0.0, MAX_PELVIS_DROP)
     return filters.upper_envelope(need, round(0.12 * fps)) if need.any() else need
 
 
-def _pose_leg(
-    poses: np.ndarray,
-    joints: np.ndarray,
-    world: np.ndarray,
-    leg: tuple[int, ...],
-    goal: np.ndarray,
-    aim: np.ndarray,
-    *,
-    floor: bool,
+def pose_leg(
+    world: np.ndarray, joints: np.ndarray, leg: Leg, goal: np.ndarray, aim: np.ndarray, *, floor: bool
 ) -> None:
-    """Write the local rotations of hip, knee, ankle and toe (in place) for an ankle at ``goal`` turned by ``aim``."""
-    hip, knee, ankle, toe = leg
+    """Write the global rotations of a leg (in place) for an ankle at ``goal`` whose foot is turned by ``aim``."""
+    hip, knee, ankle, toe = leg.joints
     hinge = world[:, hip, :, 0]  # flexion is a turn about the thigh's own X axis
     thigh_turn, shin_turn = solve_two_bone(joints[:, hip], joints[:, knee], joints[:, ankle], goal, hinge)
-    thigh = rotations.quaternion_to_matrix(thigh_turn) @ world[:, hip]
-    shin = rotations.quaternion_to_matrix(shin_turn) @ world[:, knee]
-    foot = rotations.quaternion_to_matrix(aim) @ world[:, ankle]
-    local = {
-        hip: _relative(world[:, 0], thigh),
-        knee: _relative(thigh, shin),
-        ankle: _relative(shin, foot),
-    }
+    foot_turn = rotations.quaternion_to_matrix(aim)
+    world[:, hip] = rotations.quaternion_to_matrix(thigh_turn) @ world[:, hip]
+    world[:, knee] = rotations.quaternion_to_matrix(shin_turn) @ world[:, knee]
+    world[:, ankle] = foot_turn @ world[:, ankle]
+    world[:, toe] = foot_turn @ world[:, toe]
     if floor:
-        place = goal + rotations.rotate_vectors(aim, joints[:, toe] - joints[:, ankle])
-        toes = rotations.quaternion_to_matrix(aim) @ world[:, toe]
-        bend = rotations.quaternion_to_matrix(_toe_bend(place[:, 1], toes))
-        local[toe] = _relative(foot, bend @ toes)
-    for joint, matrix in local.items():
-        new = rotations.matrix_to_axis_angle(matrix)
-        same = np.abs(matrix - rotations.axis_angle_to_matrix(poses[:, joint])).max(axis=(1, 2)) < 1e-7
-        poses[:, joint] = np.where(same[:, None], poses[:, joint], new)
+        ball = goal + rotations.rotate_vectors(aim, joints[:, toe] - joints[:, ankle])
+        bend = _toe_bend(ball[:, 1], world[:, toe], leg.tip)
+        world[:, toe] = rotations.quaternion_to_matrix(bend) @ world[:, toe]
 
 
-def _toe_bend(height: np.ndarray, toes: np.ndarray) -> np.ndarray:
+def _toe_bend(height: np.ndarray, toes: np.ndarray, tip: np.ndarray) -> np.ndarray:
     """World quaternions (T, 4) that bend the toes up where their tip would go through the floor (toe-off).
 
     Args:
         height: (T,) of the foot joint.
         toes: (T, 3, 3) global rotation of the foot joint.
+        tip: (3,) the toe tips in its frame.
     """
-    tip = toes @ np.asarray(SOLE_POINTS[2][1])
-    rise = np.where(toes[:, 1, 1] > 0, ease_up(height + tip[:, 1], _SOFT_FLOOR), 0.0)
-    return raise_tip(tip, rise, MAX_TOE_BEND)
-
-
-def _relative(parent: np.ndarray, child: np.ndarray) -> np.ndarray:
-    return np.swapaxes(parent, -1, -2) @ child
+    tips = toes @ tip
+    rise = np.where(toes[:, 1, 1] > 0, ease_up(height + tips[:, 1], _SOFT_FLOOR), 0.0)
+    return raise_tip(tips, rise, MAX_TOE_BEND)

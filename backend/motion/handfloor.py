@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotations
+from .footlock import write_local
 from .ik import ease_up, raise_tip, solve_two_bone
 from .skeleton import INDEX
 
@@ -50,17 +51,9 @@ def lift_hands(poses: np.ndarray, joints: np.ndarray, world: np.ndarray) -> np.n
         upper_turn, lower_turn = solve_two_bone(
             joints[:, shoulder], joints[:, elbow], joints[:, wrist], goal, hinge
         )
-        upper = rotations.quaternion_to_matrix(upper_turn) @ world[:, shoulder]
-        lower = rotations.quaternion_to_matrix(lower_turn) @ world[:, elbow]
-        hand = rotations.quaternion_to_matrix(bend) @ world[:, wrist]
-        collar = world[:, INDEX["left_collar"] if sign > 0 else INDEX["right_collar"]]
-        changed = np.flatnonzero(low < FINGER_CLEARANCE + _SOFT)
+        turned = np.array(world)
+        for joint, turn in ((shoulder, upper_turn), (elbow, lower_turn), (wrist, bend)):
+            turned[:, joint] = rotations.quaternion_to_matrix(turn) @ world[:, joint]
         poses = np.array(poses)
-        for joint, above, matrix in (
-            (shoulder, collar, upper),
-            (elbow, upper, lower),
-            (wrist, lower, hand),
-        ):
-            local = np.swapaxes(above[changed], -1, -2) @ matrix[changed]
-            poses[changed, joint] = rotations.matrix_to_axis_angle(local)
+        write_local(poses, turned, (shoulder, elbow, wrist))
     return poses

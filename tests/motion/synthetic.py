@@ -57,7 +57,7 @@ def walk(
     trans = pelvis - J0
     joints, world = forward_kinematics(poses[:, :22], trans)
     contacts = np.zeros((frames, 4))
-    for side, (leg, columns, _) in enumerate(footlock._LEGS):
+    for side, leg in enumerate(footlock.LEGS):
         phase = time / cycle + 0.5 * side
         step, within = np.floor(phase), phase % 1.0
         stride = speed * cycle
@@ -65,14 +65,18 @@ def walk(
         u = np.clip((within - stance) / (1 - stance), 0, 1)
         ease = u * u * u * (u * (6 * u - 15) + 10)
         ankle = np.stack(
-            [joints[:, leg[2], 0], ANKLE_HEIGHT + 0.12 * np.sin(np.pi * ease) ** 2, stand + ease * stride],
+            [
+                joints[:, leg.joints[2], 0],
+                ANKLE_HEIGHT + 0.12 * np.sin(np.pi * ease) ** 2,
+                stand + ease * stride,
+            ],
             axis=1,
         )
-        flat = rotations.matrix_to_quaternion(np.swapaxes(world[:, leg[2]], -1, -2))
-        body = poses[:, :22]
-        footlock._pose_leg(body, joints, world, leg, ankle, flat, floor=False)
-        poses[:, :22] = body
-        contacts[:, list(columns)] = (within <= stance)[:, None]
+        flat = rotations.matrix_to_quaternion(np.swapaxes(world[:, leg.joints[2]], -1, -2))
+        turned = np.array(world)
+        footlock.pose_leg(turned, joints, leg, ankle, flat, floor=False)
+        footlock.write_local(poses, turned, leg.joints)
+        contacts[:, list(leg.columns)] = (within <= stance)[:, None]
     return Clip(poses=poses, trans=trans, fps=fps, contacts=None), contacts
 
 
