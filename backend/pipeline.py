@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
+from .conditions import NAMES, Conditions, Guidance
 from .engines.torch_engine import TorchEngine
-from .errors import Cancelled
+from .errors import BadInput, Cancelled
 from .known import Known
+from .models.style import FIELDS
 from .motion.cleanup import clean_up
 from .motion.clip import Clip
 from .motion.features import FPS, clip_from_features
@@ -62,19 +64,29 @@ class Pipeline:
         rngs = [np.random.default_rng((params.seed, sample)) for sample in range(params.samples)]
         report("text")(0, 1)
         text = self.engine.encode_text([params.prompt] * params.samples)
+        conditions = self._conditions(params, text)
         warnings = self._warnings(params.prompt, text)
         frames = None if params.seconds is None else round(params.seconds * FPS)
         length = None if frames is None else math.ceil(frames / config.stride)
-        codes = plan(self.engine, config.language, sampling, text, length, rngs, report("plan"))
+        codes = plan(
+            self.engine,
+            config.language,
+            sampling,
+            text,
+            length,
+            rngs,
+            report("plan"),
+            **self._wishes(conditions),
+        )
         refiner = Refiner(
             self.engine,
             self.engine.alphas,
             config.diffusion.window,
             sampling.overlap,
             params.steps or sampling.steps,
-            sampling.guidance if params.guidance is None else params.guidance,
+            self._guidance(params),
         )
-        latents = refiner(text, self.engine.plan_vectors(codes), rngs, report("refine"))
+        latents = refiner(conditions, self.engine.plan_vectors(codes), rngs, report("refine"))
         report("decode")(0, 1)
         features = self.engine.decode(latents)
         clips = []
@@ -87,6 +99,69 @@ class Pipeline:
         report("clean-up")(params.samples, params.samples)
         return clips
 
+    def _conditions(self, params: GenerateParams, text: TextEmbedding) -> Conditions:
+        """What the models are to follow.
+
+        Raises:
+            BadInput: the pack's models cannot follow it.
+        """
+        sizes = self.config.diffusion
+        if params.style and not sizes.style:
+            raise BadInput(f"The pack {self.pack.name} has no styles.", field="style")
+        for half in ("lower", "upper"):
+            if getattr(params, half) is not None and not sizes.halves:
+                raise BadInput(
+                    f"The pack {self.pack.name} has no prompts for halves of the body.", field=half
+                )
+        both = None if params.lower is None and params.upper is None else (params.lower, params.upper)
+        halves = {} if both is None else {
+            half: self.engine.encode_text([prompt or params.prompt] * params.samples)
+            for half, prompt in zip(("lower", "upper"), both, strict=True)
+        }  # fmt: skip
+        style = None
+        if params.style:
+            names = ["energy" if field == "energy_level" else field for field in FIELDS]
+            values = np.array([[params.style.get(name, 0.0) for name in names]], np.float32)  # type: ignore[call-overload]
+            known = np.array([[name in params.style for name in names]])
+            style = values.repeat(params.samples, axis=0), known.repeat(params.samples, axis=0)
+        return Conditions(text, np.full(params.samples, both is None), halves, style)
+
+    def _wishes(self, conditions: Conditions) -> dict[str, Any]:
+        """The conditions that go beyond the prompt, as the planner takes them."""
+        wishes: dict[str, Any] = {}
+        if conditions.style is not None:
+            wishes["style"] = conditions.style
+        if conditions.halves:
+            wishes["part_text"] = {
+                "lower_trans": conditions.halves["lower"],
+                "upper": conditions.halves["upper"],
+            }
+        return wishes
+
+    def _guidance(self, params: GenerateParams) -> Guidance:
+        """The pack's strengths, and the request's before them.
+
+        Raises:
+            BadInput: a strength is of something that there is not.
+        """
+        sampling, widths = self.config.sampling, self.config.diffusion.parts
+        scales = {
+            "text": sampling.guidance if params.guidance is None else params.guidance,
+            "lower": sampling.half_guidance,
+            "upper": sampling.half_guidance,
+            "style": sampling.style_guidance,
+            "speech": sampling.speech_guidance,
+        }
+        for key in params.guidances:
+            name, _, part = key.partition(".")
+            if name not in NAMES or (part and part not in widths):
+                raise BadInput(
+                    f"There is no guidance of {key!r}.",
+                    hint=f"Conditions are {', '.join(NAMES)}, parts {', '.join(widths)}.",
+                    field="guidances",
+                )
+        return Guidance({**scales, **params.guidances}, widths)
+
     def _warnings(self, prompt: str, text: TextEmbedding) -> list[str]:
         """What the pack says about a prompt that it hardly knows; the embedding is there already."""
         found = None if self.known is None else self.known.warning(prompt, text.pooled()[0])
@@ -95,6 +170,8 @@ class Pipeline:
     def _meta(self, params: GenerateParams, sample: int, warnings: list[str]) -> dict[str, Any]:
         return {
             "prompt": params.prompt,
+            **{half: text for half in ("lower", "upper") if (text := getattr(params, half)) is not None},
+            **({"style": dict(params.style)} if params.style else {}),
             "seed": params.seed,
             "sample": sample,
             "pack": self.pack.name,

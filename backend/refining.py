@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .conditions import Conditions, Guidance
 from .engines.base import Engine
 from .models.schedule import Step, ddim, sampling_steps
-from .text import TextEmbedding
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Refiner:
     window: int
     overlap: int
     steps: int
-    guidance: float
+    guidance: Guidance
 
     def windows(self, length: int) -> list[tuple[int, int]]:
         """Half-open spans that cover ``length``; each starts ``overlap`` before the last one's end."""
@@ -38,7 +38,7 @@ class Refiner:
 
     def __call__(
         self,
-        text: TextEmbedding,
+        conditions: Conditions,
         plan: np.ndarray,
         rngs: list[np.random.Generator],
         on_step: Callable[[int, int], None],
@@ -55,8 +55,9 @@ class Refiner:
             if index:
                 known_mask[:, : self.overlap] = True
             x = noise[:, start:stop]
+            here = conditions.window(start, stop)
             for step in schedule:
-                clean = self._guided(x, step, text, plan[:, start:stop], result[:, start:stop], known_mask)
+                clean = self._guided(x, step, here, plan[:, start:stop], result[:, start:stop], known_mask)
                 x = ddim(x, clean, step)
                 done += 1
                 on_step(done, len(spans) * len(schedule))
@@ -73,26 +74,25 @@ class Refiner:
         self,
         x: np.ndarray,
         step: Step,
-        text: TextEmbedding,
+        conditions: Conditions,
         plan: np.ndarray,
         known: np.ndarray,
         known_mask: np.ndarray,
     ) -> np.ndarray:
-        """Clean latents with classifier-free guidance; both passes are one forward."""
-        batch = len(x)
+        """Clean latents with classifier-free guidance; all passes are one forward."""
+        names = conditions.active
+        count = 1 + len(names)
 
-        def twice(array: np.ndarray) -> np.ndarray:
-            return np.concatenate([array, array])
+        def repeated(array: np.ndarray) -> np.ndarray:
+            return np.concatenate([array] * count)
 
         clean = self.engine.denoise(
-            twice(x),
+            repeated(x),
             step.timestep,
-            text=TextEmbedding(twice(text.tokens), twice(text.mask)),
-            with_text=np.repeat([True, False], batch),
-            plan=twice(plan),
-            with_plan=np.ones((2 * batch, x.shape[1]), bool),
-            known=twice(known),
-            known_mask=twice(known_mask),
+            conditions=Conditions.stack([conditions, *map(conditions.without, names)]),
+            plan=repeated(plan),
+            with_plan=np.ones((count * len(x), x.shape[1]), bool),
+            known=repeated(known),
+            known_mask=repeated(known_mask),
         )
-        given, free = clean[:batch], clean[batch:]
-        return free + self.guidance * (given - free)
+        return self.guidance.combine(names, clean.reshape(count, *x.shape))

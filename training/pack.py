@@ -72,7 +72,8 @@ def read_recipe(path: Path) -> PackRecipe:
         raise BadInput(f"The recipe {path} is wrong at {where}: {first['msg']}.", field=where) from error
 
 
-def _weights(folder: Path, target: Path) -> None:
+def _weights(folder: Path, target: Path, *, eight_bits: str = "") -> None:
+    """Copy a stage's weights: those under ``eight_bits`` in int8, the rest in half precision."""
     source = folder / "model.safetensors"
     if not source.exists():
         raise BadInput(f"{folder} holds no trained weights; run its stage first.", field="config")
@@ -82,7 +83,7 @@ def _weights(folder: Path, target: Path) -> None:
         key: value.half()
         if value.is_floating_point() and key not in whole and not key.endswith(SCALE)
         else value
-        for key, value in compact(load_file(source), "encoder.").items()
+        for key, value in compact(load_file(source), eight_bits, but=whole).items()
     }
     save_file(state, target)
     target.chmod(0o644)  # safetensors writes for the owner alone
@@ -116,7 +117,7 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
             sampling=recipe.sampling,
         )
         for part, stage in recipe.tokenizers.items():
-            _weights(stage, folder / f"tokenizer_{part}.safetensors")
+            _weights(stage, folder / f"tokenizer_{part}.safetensors", eight_bits="encoder.")
         _weights(recipe.language, folder / "language.safetensors")
         _weights(recipe.diffusion, folder / "diffusion.safetensors")
         if recipe.store is not None:

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..errors import JobFailed, UnderstudyError
+from ..errors import BadInput, JobFailed, UnderstudyError
 from .common import Bar, Staged, check_target, output_dialect, print_json, save_clip
 
 
@@ -28,7 +28,23 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--samples", type=int, default=1, help="variations, 1 to 8: written as FILE-1, FILE-2, ..."
     )
     parser.add_argument("--steps", type=int, help="model steps, 1 to 50: more is finer and slower")
-    parser.add_argument("--guidance", type=float, help="how literally the prompt is taken, 0 to 20")
+    parser.add_argument("--lower", metavar="TEXT", help="what legs and path do (default: the prompt)")
+    parser.add_argument("--upper", metavar="TEXT", help="what arms, back and head do (default: the prompt)")
+    parser.add_argument(
+        "--style",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="how it is performed, 0 to 1: tempo, energy, smoothness, valence or arousal; repeatable",
+    )
+    parser.add_argument(
+        "--guidance",
+        action="append",
+        default=[],
+        metavar="G|NAME=G",
+        help="how literally the prompt is taken, 0 to 20; or one condition (style, lower, upper, speech), or one on a "
+        "part (text.hands); repeatable",
+    )
     parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
     parser.add_argument("--engine", default="auto", help="auto or torch (default: auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
@@ -54,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
             "seed": args.seed,
             "samples": args.samples,
             "steps": args.steps,
-            "guidance": args.guidance,
+            "lower": args.lower,
+            "upper": args.upper,
+            "style": _numbers(args.style, "style"),
+            **_guidance(args.guidance),
             "cleanup": not args.no_cleanup,
             "pack": args.pack,
             "engine": args.engine,
@@ -98,6 +117,33 @@ def run(args: argparse.Namespace) -> int:
             licence = clip.meta.get("licence")
             print(f"{target}  {clip.seconds:.1f} s, {len(clip)} frames" + (f", {licence}" if licence else ""))
     return 0
+
+
+def _numbers(texts: list[str], option: str) -> dict[str, float]:
+    """``["energy=0.8"]`` -> ``{"energy": 0.8}``."""
+    found = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise BadInput(f"--{option} needs NAME=NUMBER, not {text!r}.", field=option)
+    return found
+
+
+def _guidance(texts: list[str]) -> dict[str, Any]:
+    """``["2", "style=3"]``: the prompt's strength, and the others'."""
+    plain = [text for text in texts if "=" not in text]
+    try:
+        numbers = [float(text) for text in plain]
+    except ValueError:
+        raise BadInput(
+            f"--guidance needs a number or NAME=NUMBER, not {plain[-1]!r}.", field="guidance"
+        ) from None
+    named = _numbers([text for text in texts if "=" in text], "guidance")
+    return {"guidance": numbers[-1] if numbers else None, "guidances": named}
 
 
 def _perform(params: Any, *, show: bool) -> list[Any]:

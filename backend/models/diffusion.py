@@ -1,13 +1,16 @@
 """The latent diffusion denoiser: a transformer over the tokenizers' latent frames.
 
 It predicts the clean latents (x0-prediction, as MDM, Tevet et al. 2023) of all parts together from
-noisy ones, given the prompt, the planned tokens' codebook vectors and known frames. Latents are
-those before quantisation, as in SynTalker (Chen et al. 2024).
+noisy ones, given the prompt, prompts of the lower and the upper half, a style, a rhythm, the planned
+tokens' codebook vectors and known frames; each may be missing. Latents are those before quantisation, as
+in SynTalker (Chen et al. 2024).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -31,10 +34,24 @@ class DiffusionConfig(BaseModel):
     window: int = 48
     """Latent frames seen at once; longer clips are made of overlapping windows."""
     train_steps: int = 1000
+    halves: bool = False
+    """Reads a prompt for each half of the body too."""
+    style: int = 0
+    """Style fields it reads."""
+    rhythm: int = 0
+    """Columns of rhythm it reads per latent frame."""
 
     @property
     def latent(self) -> int:
         return sum(self.parts.values())
+
+
+def _silent(layer: nn.Linear) -> nn.Linear:
+    """A layer whose output begins as zero."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
@@ -101,6 +118,22 @@ class _Block(nn.Module):
         return x + gate_f * self.dropout(self.feed_forward(h))
 
 
+HALVES = ("lower", "upper")
+"""Halves of the body that may have a prompt of their own."""
+
+
+class Words(NamedTuple):
+    """Sentence-encoder token embeddings (B, W, text_width), and which exist (B, W); none: not given."""
+
+    tokens: Tensor
+    mask: Tensor
+
+    def pooled(self) -> Tensor:
+        """Their mean (B, text_width)."""
+        weights = self.mask[..., None].to(self.tokens.dtype)
+        return (self.tokens * weights).sum(1) / weights.sum(1).clamp_min(1.0)
+
+
 class Denoiser(nn.Module):
     """Noisy latents -> clean latents. Latents here are normalised to unit variance."""
 
@@ -126,6 +159,20 @@ class Denoiser(nn.Module):
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.output = nn.Linear(config.width, config.latent)
+        # What a model may have beyond the prompt begins without effect, so that it can be added to a trained one.
+        if config.halves:
+            self.roles = nn.Parameter(torch.zeros(len(HALVES), config.width))
+            self.pooled_halves = nn.ModuleDict(
+                {half: _silent(nn.Linear(config.text_width, config.width, bias=False)) for half in HALVES}
+            )
+        if config.style:
+            self.style = nn.Sequential(
+                nn.Linear(2 * config.style, config.width),
+                nn.SiLU(),
+                _silent(nn.Linear(config.width, config.width)),
+            )
+        if config.rhythm:
+            self.rhythm = _silent(nn.Linear(config.rhythm + 1, config.width, bias=False))
 
     def normalize(self, latents: Tensor) -> Tensor:
         return (latents - self.mean) / self.std
@@ -146,6 +193,11 @@ class Denoiser(nn.Module):
         known: Tensor,
         known_mask: Tensor,
         mask: Tensor,
+        halves: Mapping[str, Words] | None = None,
+        style: Tensor | None = None,
+        style_known: Tensor | None = None,
+        rhythm: Tensor | None = None,
+        with_rhythm: Tensor | None = None,
     ) -> Tensor:
         """Clean latents (B, L, D).
 
@@ -156,19 +208,34 @@ class Denoiser(nn.Module):
             plan: (B, L, D) normalised codebook vectors; with_plan (B, L) bool.
             known: (B, L, D) normalised latents that must be met; known_mask (B, L) bool.
             mask: (B, L) bool, True where the latent frame exists.
+            halves: prompts of :data:`HALVES`, where they have one.
+            style: (B, S) ranks, 0 to 1; style_known (B, S) bool.
+            rhythm: (B, L, R), 0 to 1; with_rhythm (B, L) bool.
         """
         plan_given = with_plan[..., None].to(noisy.dtype)
         known_given = known_mask[..., None].to(noisy.dtype)
         x = self.input(
             torch.cat([noisy, plan * plan_given, plan_given, known * known_given, known_given], dim=-1)
         )
-        weights = text_mask[..., None].to(text.dtype)
-        pooled = (text * weights).sum(1) / weights.sum(1).clamp_min(1.0)
-        given = with_text[:, None].to(noisy.dtype)
-        step = self.step(timestep_embedding(timesteps, self.config.width)) + given * self.pooled(pooled)
-        words = torch.cat([self.no_text.expand(len(x), -1, -1), self.text(text)], dim=1)
-        always = torch.ones_like(text_mask[:, :1])
-        words_mask = torch.cat([always, text_mask & with_text[:, None]], dim=1)
+        if self.config.rhythm and rhythm is not None and with_rhythm is not None:
+            there = with_rhythm[..., None].to(noisy.dtype)
+            x = x + self.rhythm(torch.cat([rhythm * there, there], dim=-1))
+        whole = Words(text, text_mask & with_text[:, None])
+        step = self.step(timestep_embedding(timesteps, self.config.width))
+        step = step + with_text[:, None].to(noisy.dtype) * self.pooled(Words(text, text_mask).pooled())
+        if self.config.style and style is not None and style_known is not None:
+            given = style_known.to(noisy.dtype)
+            told = style_known.any(dim=1, keepdim=True).to(noisy.dtype)
+            step = step + told * self.style(torch.cat([(2 * style - 1) * given, given], dim=-1))
+        words = [self.no_text.expand(len(x), -1, -1), self.text(whole.tokens)]
+        masks = [torch.ones_like(text_mask[:, :1]), whole.mask]
+        for i, half in enumerate(HALVES if self.config.halves and halves else ()):
+            if halves is not None and half in halves:
+                own = halves[half]
+                words.append(self.text(own.tokens) + self.roles[i])
+                masks.append(own.mask)
+                step = step + self.pooled_halves[half](own.pooled())
+        read, read_mask = torch.cat(words, dim=1), torch.cat(masks, dim=1)
         for block in self.blocks:
-            x = block(x, step, words, mask, words_mask)
+            x = block(x, step, read, mask, read_mask)
         return self.output(self.norm(x))

@@ -6,7 +6,7 @@ The limits here are the only place where they are written: the server announces 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -19,9 +19,12 @@ SEED = (0, 2**31 - 1)
 SAMPLES = (1, 8)
 STEPS = (1, 50)
 GUIDANCE = (0.0, 20.0)
+STYLE = (0.0, 1.0)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch"]
+StyleField = Literal["tempo", "energy", "smoothness", "valence", "arousal"]
+StyleValue = Annotated[float, Field(ge=STYLE[0], le=STYLE[1])]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT)]
 
 
@@ -50,6 +53,14 @@ class GenerateParams(_Strict):
     samples: int = Field(default=1, ge=SAMPLES[0], le=SAMPLES[1])
     steps: int | None = Field(default=None, ge=STEPS[0], le=STEPS[1])
     guidance: float | None = Field(default=None, ge=GUIDANCE[0], le=GUIDANCE[1])
+    guidances: dict[str, Annotated[float, Field(ge=GUIDANCE[0], le=GUIDANCE[1])]] = {}
+    """Strength of single conditions, and of conditions on single parts: ``style``, ``upper``, ``text.hands``."""
+    lower: Prompt | None = None
+    """What legs and path do, where it is not the prompt."""
+    upper: Prompt | None = None
+    """What arms, back and head do, where it is not the prompt."""
+    style: dict[StyleField, StyleValue] = {}
+    """How it is performed, each as a share of the motion that the pack knows: 0.8 is more than 80 % of it."""
     cleanup: bool = True
     pack: str = Field(default="open", min_length=1)
     engine: Engine = "auto"
@@ -166,7 +177,7 @@ def parse(model: type[Model], params: Mapping[str, Any]) -> Model:
 
 
 def _sentence(field: str, model: type[BaseModel], fault: Any) -> str:
-    name = field.capitalize()
+    name = " ".join(field.split(".")).capitalize()
     kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = _range(model, field)
@@ -211,7 +222,12 @@ def _hint(kind: str) -> str:
 
 def _range(model: type[BaseModel], field: str) -> tuple[float, float]:
     limits: dict[str, float] = {}
-    for rule in model.model_fields[field].metadata:
+    info = model.model_fields[field.partition(".")[0]]
+    rules = list(info.metadata)
+    if "." in field:  # a value of a dictionary
+        value = get_args(info.annotation)[1]
+        rules = [rule for found in value.__metadata__ for rule in found.metadata]
+    for rule in rules:
         limits |= {key: getattr(rule, key) for key in ("ge", "le") if hasattr(rule, key)}
     return limits["ge"], limits["le"]
 

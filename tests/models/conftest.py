@@ -33,7 +33,7 @@ def _swaying(frames: int = 64) -> Clip:
     return Clip(poses, trans, 30.0)
 
 
-def tiny_stages(folder: Path) -> Path:
+def tiny_stages(folder: Path, *, conditions: bool = True) -> Path:
     """Folders of "trained" stages, as the stages leave them."""
     torch.manual_seed(0)
     features, _ = features_from_clip(_swaying())
@@ -62,8 +62,9 @@ def tiny_stages(folder: Path) -> Path:
     )
     save("language", MotionLanguageModel(language), language.model_dump())
     diffusion = DiffusionConfig(
-        parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100
-    )
+        parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100,
+        halves=conditions, style=5 * conditions, rhythm=12 * conditions,
+    )  # fmt: skip
     denoiser = Denoiser(diffusion)
     denoiser.alphas.copy_(torch.from_numpy(training_alphas(100)))
     save("diffusion", denoiser, diffusion.model_dump())
@@ -101,8 +102,8 @@ def knowing_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pack(folder, store=folder)
 
 
-def make_pack(folder: Path, **recipe_keys: object) -> Path:
-    stages = tiny_stages(folder / "stages")
+def make_pack(folder: Path, *, conditions: bool = True, **recipe_keys: object) -> Path:
+    stages = tiny_stages(folder / "stages", conditions=conditions)
     recipe = PackRecipe(
         name="tiny",
         version="1.2.3",

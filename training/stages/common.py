@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -59,6 +60,8 @@ class StageConfig(BaseModel):
     compile: bool = False
     """Compile the network (torch.compile): a minute at the start, then faster steps on a GPU."""
     compile_backend: str = "inductor"
+    init_from: Path | None = None
+    """A trained stage of the same kind, perhaps with fewer conditions, whose weights a new run begins with."""
     device: str = "auto"
     threads: int | None = None
     ahead: int | None = None
@@ -136,6 +139,28 @@ def set_up(config: StageConfig) -> torch.device:
 def main_first() -> Any:
     """Context in which the main process reads and caches before the others."""
     return _processes.main_first()
+
+
+def warm_start(model: nn.Module, config: StageConfig) -> list[str]:
+    """Give a new model the weights of ``config.init_from`` that fit it by name and shape.
+
+    Returns:
+        What the other model does not have, and begins as it was made.
+
+    Raises:
+        BadInput: there is no trained stage, or nothing in it fits.
+    """
+    if config.init_from is None:
+        return []
+    weights = config.init_from / "model.safetensors"
+    if not weights.exists():
+        raise BadInput(f"{config.init_from} holds no trained stage to begin with.", field="init_from")
+    state, mine = load_file(weights), model.state_dict()
+    fitting = {key: value for key, value in state.items() if key in mine and mine[key].shape == value.shape}
+    if not fitting:
+        raise BadInput(f"Nothing in {config.init_from} fits this model.", field="init_from")
+    model.load_state_dict(fitting, strict=False)
+    return [key for key in mine if key not in fitting]
 
 
 def send(array: np.ndarray, device: torch.device) -> Tensor:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 from diffusers import DDPMScheduler
+from pydantic import Field
 from torch import Tensor, nn
 
-from ...backend.models.diffusion import Denoiser, DiffusionConfig
+from ...backend.models.diffusion import HALVES, Denoiser, DiffusionConfig, Words
+from ...backend.models.style import FIELDS
+from ...backend.motion.rhythm import CHANNELS, PER_LATENT
 from ...backend.text import WIDTH
+from ..actions import actions_of
 from ..dataset import Segment, load_corpus
+from ..styles import SegmentStyles, StyleDropout
 from ..weights import Chooser, Weighting
-from .common import StageConfig, main_first, send, set_up, train
+from .common import StageConfig, main_first, send, set_up, train, warm_start
 from .latents import Latents, load_tokenizers
 from .wording import Captions, Use, Wording
 
@@ -32,6 +37,15 @@ class DiffusionStage(StageConfig):
     """Share of planned tokens replaced at random: the language model will not be perfect either."""
     known_share: float = 0.35
     """Share of windows in which some frames are given."""
+    halves: float = Field(0.0, ge=0, le=1)
+    """Share of windows with a prompt for each half of the body: half of them are the legs of one clip and the
+    upper body of another (after SINC, Athanasiou et al. 2023), the others one clip told twice."""
+    rhythm: float = Field(0.0, ge=0, le=1)
+    """Share of windows that are told their rhythm; half of these have no plan."""
+    style: StyleDropout | None = None
+    """Condition on style; without it there is none."""
+    speeds: list[Annotated[float, Field(gt=0)]] = []
+    """Training motion is also shown played so many times as fast."""
     weights: Weighting = Weighting()
     """Which segments are drawn oftener."""
     wording: Wording = Wording()
@@ -41,7 +55,8 @@ class DiffusionStage(StageConfig):
 class Windows(NamedTuple):
     """A batch for the denoiser: clean latents, plan and noise (B, L, D), diffusion steps (B,), text
     (B, W, 384) with its mask (B, W), and what is given: with_text (B,), with_plan, known_mask (B, L); mask
-    (B, L) of the frames that exist, known_columns (B, 1, D) of the parts that count."""
+    (B, L) of the frames that exist, known_columns (B, 1, D) of the parts that count; lower and upper
+    (B, W, 384) with their masks; style and style_known (B, 5), rhythm (B, L, 12) and with_rhythm (B, L)."""
 
     clean: np.ndarray
     plan: np.ndarray
@@ -54,6 +69,33 @@ class Windows(NamedTuple):
     known_mask: np.ndarray
     mask: np.ndarray
     known_columns: np.ndarray
+    lower: np.ndarray
+    lower_mask: np.ndarray
+    upper: np.ndarray
+    upper_mask: np.ndarray
+    style: np.ndarray
+    style_known: np.ndarray
+    rhythm: np.ndarray
+    with_rhythm: np.ndarray
+
+
+class Drawn(NamedTuple):
+    """A window of one segment: clean and plan (L, D), known (D,), rhythm (L, 12) or ``None``."""
+
+    clean: np.ndarray
+    plan: np.ndarray
+    known: np.ndarray
+    rhythm: np.ndarray | None
+
+
+GIVEN = (
+    "text", "text_mask", "with_text", "plan", "with_plan", "known_mask", "mask",
+    "style", "style_known", "rhythm", "with_rhythm",
+)  # fmt: skip
+"""What of a batch goes to the denoiser as it is."""
+RHYTHM = PER_LATENT * len(CHANNELS)
+ACROBATIC = frozenset({"cartwheel", "flip", "crawl", "fall", "climb", "swim", "sit"})
+"""Actions of the whole body: no half of them goes with another's."""
 
 
 def training_alphas(steps: int) -> np.ndarray:
@@ -67,20 +109,28 @@ def training_alphas(steps: int) -> np.ndarray:
 def run(config: DiffusionStage) -> dict[str, float]:
     device = set_up(config)
     with main_first():
-        corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+        corpus = load_corpus(config.store, datasets=tuple(config.datasets), speeds=tuple(config.speeds))
         captions = Captions(corpus.segments, config.wording, config.store / "features")
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers, device=device)
-    model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **config.model)
+    conditions = {
+        "halves": config.halves > 0,
+        "style": len(FIELDS) if config.style is not None else 0,
+        "rhythm": RHYTHM if config.rhythm else 0,
+    }
+    model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **conditions, **config.model)
     model = Denoiser(model_config).to(device)
-    mean, std = latents.statistics()
-    model.mean.copy_(torch.from_numpy(mean))
-    model.std.copy_(torch.from_numpy(std))
+    if config.init_from is None:
+        for buffer, values in zip((model.mean, model.std), latents.statistics(), strict=True):
+            buffer.copy_(torch.from_numpy(values))
+    warm_start(model, config)
+    mean, std = model.mean.cpu().numpy(), model.std.cpu().numpy()
     codebooks = {part: t.codebooks[0].numpy() for part, t in tokenizers.items()}
     model.alphas.copy_(torch.from_numpy(training_alphas(model_config.train_steps)))
     size = model_config.window
+    styles = SegmentStyles(corpus.segments) if config.style is not None else None
 
-    def sample(segment: Segment, rng: np.random.Generator, augment: bool) -> tuple[np.ndarray, ...] | None:
+    def sample(segment: Segment, rng: np.random.Generator, augment: bool) -> Drawn | None:
         drawn = latents.draw(segment, rng)
         if drawn is None:
             return None
@@ -101,7 +151,8 @@ def run(config: DiffusionStage) -> dict[str, float]:
             else:
                 columns.append(np.zeros((last - first, codebook.shape[1])))
         clean = (encoded.latents[first:last] - mean) / std * encoded.known
-        return clean, np.concatenate(columns, axis=1), encoded.known
+        rhythm = None if encoded.rhythm is None else encoded.rhythm[first:last]
+        return Drawn(clean, np.concatenate(columns, axis=1), encoded.known, rhythm)
 
     places = dict(zip(latents.widths, np.cumsum([0, *latents.widths.values()])[:-1], strict=True))
 
@@ -111,35 +162,77 @@ def run(config: DiffusionStage) -> dict[str, float]:
     def std_of(part: str) -> np.ndarray:
         return std[places[part] : places[part] + latents.widths[part]]
 
+    legs = np.arange(model_config.latent) < latents.widths[next(iter(latents.widths))]
+    upright = [
+        s
+        for s in corpus.split("train").segments
+        if s.motion.known["upper"] and not actions_of(s.captions) & ACROBATIC
+    ]
+
+    def composed(segment: Segment, below: Drawn, rng: np.random.Generator) -> tuple[Drawn, Segment] | None:
+        """The legs of a window with the upper body of another segment."""
+        if not upright or actions_of(segment.captions) & ACROBATIC:
+            return None
+        other = upright[int(rng.integers(len(upright)))]
+        above = sample(other, rng, True)
+        if above is None or (length := min(len(below.clean), len(above.clean))) < 8:
+            return None
+        clean = np.where(legs, below.clean[:length], above.clean[:length])
+        plan = np.where(legs, below.plan[:length], above.plan[:length])
+        rhythm = None if above.rhythm is None else above.rhythm[:length]
+        return Drawn(clean, plan, np.where(legs, below.known, above.known), rhythm), other
+
     def windows(segments: list[Segment], rng: np.random.Generator, use: Use = "training") -> Windows:
         augment = use == "training"
         count, width = len(segments), model_config.latent
         clean, plan = np.zeros((2, count, size, width), np.float32)
         known_columns = np.zeros((count, 1, width), np.float32)
-        mask, with_plan, known_mask = np.zeros((3, count, size), bool)
+        rhythm = np.zeros((count, size, RHYTHM), np.float32)
+        mask, with_plan, known_mask, with_rhythm = np.zeros((4, count, size), bool)
+        with_text = rng.random(count) >= (config.text_dropout if augment else 0.0)
         prompts: list[str | None] = []
+        lower: list[str | None] = [None] * count
+        upper: list[str | None] = [None] * count
+        style, style_known = np.zeros((2, count, len(FIELDS)), np.float32)
+        if styles is not None:
+            style, style_known = styles.batch(segments, rng if augment else None, config.style)
         for i, segment in enumerate(segments):
             drawn = sample(segment, rng, augment)
             prompts.append(captions.choose(segment, rng, use))
             if drawn is None:
                 mask[i, 0] = True  # attention needs one frame; nothing of it counts
                 continue
-            length = len(drawn[0])
-            clean[i, :length], plan[i, :length], known_columns[i, 0] = drawn
+            if augment and rng.random() < config.halves:
+                lower[i] = upper[i] = prompts[i]
+                with_text[i] = False
+                both = composed(segment, drawn, rng) if rng.random() < 0.5 else None
+                if both is not None:
+                    drawn, other = both
+                    upper[i], style_known[i] = captions.choose(other, rng, use), False
+                if rng.random() < config.text_dropout:
+                    lower[i] = None
+                if rng.random() < config.text_dropout:
+                    upper[i] = None
+            length = len(drawn.clean)
+            clean[i, :length], plan[i, :length] = drawn.clean, drawn.plan
+            known_columns[i, 0] = drawn.known
             mask[i, :length] = True
             with_plan[i, :length] = not (augment and rng.random() < config.plan_dropout)
+            if drawn.rhythm is not None and augment and rng.random() < config.rhythm:
+                rhythm[i, :length], with_rhythm[i, :length] = drawn.rhythm, True
+                with_plan[i] &= rng.random() < 0.5
             if rng.random() < config.known_share:
                 known_mask[i, : int(rng.integers(1, 13))] = True
                 if rng.random() < 0.3:
                     known_mask[i, max(length - int(rng.integers(1, 5)), 0) : length] = True
             known_mask[i] &= mask[i]
-        with_text = rng.random(count) >= (config.text_dropout if augment else 0.0)
         text, text_mask = captions.batch(prompts)
         # The first half of the steps decides little at few sampling steps; the noisy half gets more draws.
         timesteps = (model_config.train_steps * rng.random(count) ** 0.8).astype(int)
         noise = rng.standard_normal(clean.shape, dtype=np.float32)
         return Windows(
             clean, plan, noise, timesteps, text, text_mask, with_text, with_plan, known_mask, mask, known_columns,
+            *captions.batch(lower), *captions.batch(upper), style, style_known, rhythm, with_rhythm,
         )  # fmt: skip
 
     def denoising_loss(batch: Windows) -> Tensor:
@@ -151,10 +244,8 @@ def run(config: DiffusionStage) -> dict[str, float]:
             noisy,
             timesteps,
             known=x0,
-            **{
-                name: on[name]
-                for name in ("text", "text_mask", "with_text", "plan", "with_plan", "known_mask", "mask")
-            },
+            halves={half: Words(on[half], on[f"{half}_mask"]) for half in HALVES},
+            **{name: on[name] for name in GIVEN},
         ).float()
         weight = on["mask"].float()[..., None] * on["known_columns"]
         error = (predicted - x0) ** 2
