@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Quaternion, Vector
 
 from ..backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, REST_FLOOR, rest_joints
+from .face import add_shapes
 from .mannequin import ZONES, Mannequin, mannequin
 from .sculpt import FINGERS, finger_tip
 
@@ -23,6 +24,13 @@ _LOOK: dict[str, tuple[tuple[float, float, float], float]] = {
     "trousers": ((0.040, 0.045, 0.060), 0.80),
     "shoes": ((0.72, 0.70, 0.66), 0.55),
     "soles": ((0.62, 0.16, 0.07), 0.60),
+    "lips": ((0.52, 0.205, 0.165), 0.42),
+    "mouth": ((0.085, 0.018, 0.018), 0.60),
+    "teeth": ((0.80, 0.77, 0.70), 0.30),
+    "tongue": ((0.42, 0.13, 0.12), 0.45),
+    "eyes": ((0.82, 0.81, 0.79), 0.18),
+    "iris": ((0.085, 0.135, 0.150), 0.15),
+    "pupil": ((0.006, 0.006, 0.007), 0.10),
 }
 _RING = "Understudy ring"
 _PALETTES = {"left": "THEME04", "right": "THEME01"}  # blue and red, the middle yellow
@@ -46,9 +54,11 @@ def add_body(context: bpy.types.Context, name: str = "Understudy") -> bpy.types.
     if context.view_layer.objects.active is not None and context.view_layer.objects.active.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     armature = _armature(context, name)
-    mesh = _skin(name, mannequin())
+    shape = mannequin()
+    mesh = _skin(name, shape)
     _collection(context).objects.link(mesh)
     mesh.parent = armature
+    add_shapes(mesh, armature, {key: to_blender(offsets) for key, offsets in shape.shapes.items()})
     modifier = mesh.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     for other in context.selected_objects:

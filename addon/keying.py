@@ -13,6 +13,7 @@ from ..backend.motion import rotations
 from ..backend.motion.clip import Clip, resample
 from .actions import META_KEY, Channels, action_name, assign, channels_of, fill_curve, new_action, read_meta
 from .bodymap import BodyMap, why_not_editable
+from .face import key_face, read_face, with_read_face
 
 
 def scene_rate(scene: bpy.types.Scene) -> float:
@@ -69,6 +70,7 @@ def key_clip(
     for k, bone in enumerate(body_map.names):
         _key(channels, bone, "rotation_quaternion", frames, quaternions[:, k])
     _key(channels, "pelvis", "location", frames, location)
+    key_face(armature, channels, played, frames)
     for bone in body_map.ancestors:
         # The SMPL-X add-on leaves its root bone turned after an AMASS import: hold it at rest.
         _key(channels, bone, "location", frames[:1], np.zeros((1, 3)))
@@ -143,7 +145,7 @@ def clip_from_action(
     stored = read_meta(animation.action if animation is not None else None)
     defaults = Clip(np.zeros((1, 55, 3)), np.zeros((1, 3)), 30.0)
     known = stored.get("known")
-    return Clip(
+    clip = Clip(
         poses=rotations.quaternion_to_axis_angle(body_map.from_bones(quaternions)),
         trans=body_map.from_location(location),
         fps=scene_rate(scene),
@@ -152,6 +154,7 @@ def clip_from_action(
         known={k: bool(v) for k, v in known.items()} if isinstance(known, dict) else defaults.known,
         meta=stored["meta"] if isinstance(stored.get("meta"), dict) else {},
     )
+    return with_read_face(clip, read_face(armature, channels, frames))
 
 
 def _range(armature: bpy.types.Object, channels: Channels | None, scene: bpy.types.Scene) -> tuple[int, int]:

@@ -13,17 +13,22 @@ from itertools import chain
 
 import numpy as np
 
+from ..backend.motion.expressions import CHANNELS
+from ..backend.motion.skeleton import INDEX
+from . import face_mesh
 from .implicit import Field, smooth_min, surface_nets
 from .sculpt import figure, joint
 from .skinning import skin_weights, strongest
 
 Array = np.ndarray
 
-ZONES = ("skin", "hair", "shirt", "trousers", "shoes", "soles")
+ZONES = (
+    "skin", "hair", "shirt", "trousers", "shoes", "soles", "lips", "mouth", "teeth", "tongue", "eyes", "iris", "pupil",
+)  # fmt: skip
 
 WRIST_CUT = 0.682
 NECK_CUT = 0.172
-_BODY_STEP, _HEAD_STEP, _HAND_STEP = 0.0138, 0.0072, 0.0037
+_BODY_STEP, _HEAD_STEP, _FACE_STEP, _HAND_STEP = 0.0138, 0.0072, 0.0045, 0.0037
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -37,6 +42,7 @@ class Mannequin:
         starts: (F,) index of each face's first corner.
         zones: (F,) index into :data:`ZONES`.
         weights: (V, 55) skin weights: rows sum to one, at most four entries each.
+        shapes: (V, 3) metres by name: how far each vertex moves when the face takes the shape entirely.
     """
 
     vertices: Array
@@ -44,6 +50,7 @@ class Mannequin:
     starts: Array
     zones: Array
     weights: Array
+    shapes: dict[str, Array]
 
     def faces(self) -> list[Array]:
         return np.split(self.corners, self.starts[1:])
@@ -62,14 +69,31 @@ def mannequin() -> Mannequin:
     polygons = [face[:3] if face[3] < 0 else face for face in faces.tolist()]
     for line in _LINES:
         vertices, weights, polygons = _cut(vertices, weights, polygons, line)
+    for line in _FACE_LINES:
+        vertices, weights, polygons = _cut(vertices, weights, polygons, line, slide=0.0009)
+    vertices, weights, polygons, lining = face_mesh.open_mouth(vertices, weights, polygons)
     corners, starts = _flat(polygons)
     centres = np.add.reduceat(vertices[corners], starts) / np.diff(starts, append=len(corners))[:, None]
+    zones = [_zones(centres), np.full(len(lining), ZONES.index("mouth"), np.int32)]
+    moves = face_mesh.mouth_shapes(vertices, weights[:, INDEX["jaw"]] > 0.5)
+    polygons = polygons + lining
+    for part in (*face_mesh.teeth_and_tongue(), *face_mesh.eyes(), *face_mesh.lids()):
+        polygons += [[v + len(vertices) for v in polygon] for polygon in part.polygons]
+        zones.append(np.array([ZONES.index(zone) for zone in part.zones], np.int32))
+        still = np.zeros((len(part.vertices), 3))
+        for name in {*moves, *part.moves}:
+            before = moves.get(name, np.zeros((len(vertices), 3)))
+            moves[name] = np.concatenate([before, part.moves.get(name, still)])
+        vertices = np.concatenate([vertices, part.vertices])
+        weights = np.concatenate([weights, part.weights])
+    corners, starts = _flat(polygons)
     return Mannequin(
         vertices=vertices.astype(np.float32),
         corners=corners.astype(np.int32),
         starts=starts.astype(np.int32),
-        zones=_zones(centres),
+        zones=np.concatenate(zones),
         weights=strongest(weights),
+        shapes={name: moves[name].astype(np.float32) for name in CHANNELS},
     )
 
 
@@ -88,8 +112,13 @@ def _half(field: Field) -> tuple[Array, Array]:
     body_x = _axis((-0.5 * _BODY_STEP, 0.22, _BODY_STEP), (0.22, WRIST_CUT, 0.0165))
     body_y = _axis((-1.328, -1.25, 0.010), (-1.25, -0.50, 0.0180), (-0.50, NECK_CUT, _BODY_STEP))
     body_z = _axis((-0.165, 0.215, _BODY_STEP))
-    head_x = _axis((-0.5 * _HEAD_STEP, 0.105, _HEAD_STEP))
-    head_y, head_z = _axis((NECK_CUT, 0.435, _HEAD_STEP)), _axis((-0.125, 0.14, _HEAD_STEP))
+    # Finer where the mouth, the eyes and the brows are.
+    head_x = _axis((-0.5 * _FACE_STEP, 0.054, _FACE_STEP), (0.054, 0.105, _HEAD_STEP))
+    head_y = _axis(
+        (NECK_CUT, 0.214, _HEAD_STEP), (0.214, 0.262, 0.0036), (0.262, 0.291, _HEAD_STEP),
+        (0.291, 0.346, 0.0046), (0.346, 0.435, _HEAD_STEP),
+    )  # fmt: skip
+    head_z = _axis((-0.125, 0.060, _HEAD_STEP), (0.060, 0.125, 0.0055))
     hand_x = _axis((WRIST_CUT, 0.775, 0.0065), (0.775, 0.905, 0.0052))
     hand_y, hand_z = _axis((0.045, 0.135, _HAND_STEP)), _axis((-0.095, 0.105, _HAND_STEP))
     parts = []
@@ -263,7 +292,7 @@ def _hair(p: Array) -> Array:
 def _neckline(p: Array) -> Array:
     """Positive above a round neck: a ball about the root of the neck, and everything above it."""
     ball = 0.084 - np.linalg.norm((p - (0.0, 0.163, -0.036)) * (0.95, 1.0, 1.0), axis=1)
-    return np.maximum(ball, p[:, 1] - 0.195)
+    return np.maximum(ball, p[:, 1] - 0.195 + 0.35 * np.maximum(p[:, 2], 0))
 
 
 def _sleeve(p: Array) -> Array:
@@ -282,7 +311,10 @@ def _sole(p: Array) -> Array:
     return p[:, 1] + 1.2945
 
 
-_LINES: tuple[Callable[[Array], Array], ...] = (_hair, _neckline, _sleeve, _waist, _cuff, _sole)
+_LINES: tuple[Callable[[Array], Array], ...] = (
+    _hair, _neckline, _sleeve, _waist, _cuff, _sole,
+)  # fmt: skip
+_FACE_LINES: tuple[Callable[[Array], Array], ...] = (face_mesh.brows, face_mesh.lips, face_mesh.slit)
 
 
 def _zones(p: Array) -> Array:
@@ -292,19 +324,27 @@ def _zones(p: Array) -> Array:
     zone[_sole(p) < 0] = ZONES.index("soles")
     zone[(_neckline(p) > 0) | (_sleeve(p) > 0)] = ZONES.index("skin")
     zone[(_neckline(p) > 0) & (_hair(p) > 0) & (p[:, 1] > 0.2)] = ZONES.index("hair")
+    zone[face_mesh.brows(p) < 0] = ZONES.index("hair")
+    zone[face_mesh.lips(p) < 0] = ZONES.index("lips")
     return zone
 
 
 def _cut(
-    vertices: Array, weights: Array, polygons: list[list[int]], line: Callable[[Array], Array]
+    vertices: Array,
+    weights: Array,
+    polygons: list[list[int]],
+    line: Callable[[Array], Array],
+    slide: float = 0.0022,
 ) -> tuple[Array, Array, list[list[int]]]:
-    """Split the faces along ``line(p) = 0``, so that a zone's border is a clean curve of edges."""
+    """Split the faces along ``line(p) = 0``, so that a zone's border is a clean curve of edges.
+
+    Vertices closer to it than ``slide`` metres move onto it: no slivers.
+    """
     s = line(vertices)
     e = 1e-4
     gradient = np.stack([line(vertices + e * axis) - s for axis in np.eye(3)], -1) / e
-    # Vertices close to the line slide onto it: no slivers.
     size2 = np.maximum((gradient**2).sum(1), 1e-6)
-    near = np.abs(s) / np.sqrt(size2) < 0.0022
+    near = np.abs(s) / np.sqrt(size2) < slide
     vertices = vertices.copy()
     for _ in range(2):
         vertices[near] -= (line(vertices[near]) / size2[near])[:, None] * gradient[near]

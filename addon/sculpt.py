@@ -27,6 +27,12 @@ _FINGER_SIZES = {
 }
 
 
+EYE_RADIUS = 0.0122
+"""Of the eyeball about its joint, metres."""
+MOUTH = (0.0, 0.2392, 0.0975)
+"""The middle of the line between the lips, metres."""
+
+
 def joint(name: str) -> np.ndarray:
     """Rest position (3,) of a joint, metres."""
     return _JOINTS[INDEX[name]]
@@ -115,11 +121,11 @@ def _neck_and_head() -> list[Primitive]:
         neck,
         ellipsoid((0, 0.332, -0.006), (0.0770, 0.089, 0.101), 0.030),
         face,
-        # cheekbone, brow, the socket between them, a closed lid in it
+        # cheekbone, brow, the socket between them, and room for the eyeball
         ellipsoid((0.045, 0.283, 0.060), (0.024, 0.017, 0.023), 0.026),
         ellipsoid((0.024, 0.333, 0.083), (0.032, 0.010, 0.012), 0.026),
-        ellipsoid(eye + (0.001, -0.002, 0.026), (0.024, 0.014, 0.020), -0.020),
-        ellipsoid(eye + (0.0, -0.003, -0.002), (0.018, 0.0105, 0.0125), 0.007),
+        ellipsoid(eye + (0.001, 0.001, 0.027), (0.023, 0.0125, 0.019), -0.018),
+        ellipsoid(eye, (1.05 * EYE_RADIUS,) * 3, -0.002),
         # nose: bridge, tip, wing
         capsule((0, 0.324, 0.089), 0.0085, (0, 0.277, 0.106), 0.0095, 0.015),
         ellipsoid((0, 0.272, 0.107), (0.0115, 0.0095, 0.0105), 0.010),

@@ -39,7 +39,7 @@ def test_the_mesh_is_a_person_in_size_and_detail(shape: Mannequin) -> None:
     low, high = shape.vertices.min(0), shape.vertices.max(0)
     assert abs(low[1] - REST_FLOOR) < 0.002, "the soles stand on the floor"
     assert high[1] - low[1] == pytest.approx(1.73, abs=0.01)
-    assert 8_000 < len(shape.vertices) < 21_000
+    assert 8_000 < len(shape.vertices) < 26_000
     assert set(shape.zones.tolist()) == set(range(len(ZONES)))
     # every joint of body and hands lies inside, or at least no farther than a few millimetres outside
     for name in JOINT_NAMES:
@@ -82,7 +82,8 @@ def test_no_limb_moves_another(shape: Mannequin) -> None:
     for side in ("left", "right"):
         fingers = [branch(f"{side}_{f}2") for f in ("index", "middle", "ring", "pinky", "thumb")]
         assert ((np.stack(fingers) > 0.05).sum(0) <= 1).all(), "one finger bends another"
-    assert weights[shape.vertices[:, 1] > 0.30][:, INDEX["head"]].min() > 0.95, "the skull is stiff"
+    skull = (shape.vertices[:, 1] > 0.30) & (weights[:, 23:25].max(1) == 0)
+    assert weights[skull][:, INDEX["head"]].min() > 0.95, "the skull is stiff"
 
 
 def _ancestors(j: int) -> set[int]:
