@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .activity import speech_activity, speech_level, what_is_heard
+from .activity import VOICED, speech_activity, speech_level, what_is_heard
 from .audio import FPS, RATE, frame_count, read_blocks
 from .spectrum import HOP, MELS, TINY, Analysis, Looks
 
@@ -19,8 +19,6 @@ _HALF = LOOKS / FPS
 _AROUND = np.arange(-3, 5)
 FLOOR = -14.0
 """Natural log of energy (about -61 dB) below which the mel is cut: nobody hears it."""
-VOICED = 0.5
-"""Harmonicity from which a sound has a pitch."""
 QUIETEST = -60.0
 """dB below speech at which loudness ends."""
 
@@ -93,14 +91,14 @@ def _features(blocks: Iterable[np.ndarray], warnings: list[str]) -> SpeechFeatur
     length = frame_count(seconds)
     mel = frames.finish(length)
     voiced = _steady(harmonicity) > VOICED
-    activity = speech_activity(mel, at_frames(power, length), at_frames(_steady(harmonicity), length))
-    level = speech_level(at_frames(power, length), activity)
-    loudness = np.clip(10 * np.log10(at_frames(power, length) / level + TINY), QUIETEST, None)
-    heard = np.repeat(activity > 0.5, 1)
+    power = at_frames(power, length)
+    activity = speech_activity(mel, power, at_frames(_steady(harmonicity), length))
+    heard = activity > 0.5
+    loudness = np.maximum(10 * np.log10(power / speech_level(power, activity) + TINY), QUIETEST)
     at = np.minimum(np.round(np.arange(length) * _HALF).astype(int), len(pitch) - 1)
     voiced_frames = voiced[at] & (loudness > -30)
     onset = _onsets(flux, length, heard)
-    said = what_is_heard(mel, loudness, pitch[at] * voiced_frames, activity)
+    said = what_is_heard(power, pitch[at] * voiced_frames, activity)
     np.log(np.maximum(mel / _mean_energy(mel, heard), np.exp(FLOOR)), out=mel)
     return SpeechFeatures(
         mel=mel,
@@ -167,7 +165,8 @@ def _onsets(flux: np.ndarray, length: int, heard: np.ndarray) -> np.ndarray:
     sharp = np.maximum(flux - usual, 0.0)
     index = np.clip((np.arange(length) * 10 // 3)[:, None] + np.arange(-1, 3), 0, len(flux) - 1)
     strong = sharp[index].max(axis=1)
-    scale = np.percentile(strong[heard], 95) if heard.any() else strong.max()
+    strong = np.where(heard | np.roll(heard, -1), strong, 0.0)
+    scale = np.percentile(strong[heard], 95) if heard.any() else 0.0
     return strong / scale if scale > 0 else strong
 
 
