@@ -129,7 +129,7 @@ class Pipeline:
     def _wishes(self, conditions: Conditions) -> dict[str, Any]:
         """The conditions that go beyond the prompt, as the planner takes them."""
         wishes: dict[str, Any] = {}
-        if conditions.style is not None:
+        if conditions.style is not None and self.config.language.style:
             wishes["style"] = conditions.style
         if conditions.halves:
             wishes["part_text"] = {
