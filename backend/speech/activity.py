@@ -102,7 +102,7 @@ def _filled(flags: np.ndarray, gap: int) -> np.ndarray:
     """Flags with gaps of at most so many frames closed; the ends stay."""
     filled = flags.copy()
     for start, end in runs(~flags):
-        if 0 < start and end < len(flags) and end - start <= gap:
+        if start > 0 and end < len(flags) and end - start <= gap:
             filled[start:end] = True
     return filled
 

@@ -77,7 +77,7 @@ def phrases(features: SpeechFeatures) -> np.ndarray:
     for start, end in runs(features.activity > 0.5):
         talking[max(start - lead, 0) : end + lead] = True
     for start, end in runs(~talking):
-        if 0 < start and end < len(talking) and end - start + 2 * lead < PAUSE * fps:
+        if start > 0 and end < len(talking) and end - start + 2 * lead < PAUSE * fps:
             talking[start:end] = True
     return np.clip(gaussian(talking.astype(float), 0.1 * fps), 0.0, 1.0)
 
