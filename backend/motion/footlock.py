@@ -32,7 +32,7 @@ LONGEST_DRAG = 0.25
 """Seconds that a foot may be dragged within a contact; a longer stretch gets an anchor of its own."""
 MAX_PELVIS_DROP = 0.06
 MAX_FOOT_TURN = np.radians(25.0)
-MAX_TOE_BEND = np.radians(60.0)
+MAX_TOE_BEND = np.radians(85.0)
 MAX_FLOOR_SHIFT = 0.07
 """Metres: a foot further from the floor than this stands on something."""
 _MAX_RELEASE_SPEED = 1.0  # m/s that a fading correction may start with
@@ -410,5 +410,5 @@ def _toe_bend(height: np.ndarray, toes: np.ndarray, tip: np.ndarray) -> np.ndarr
         tip: (3,) the toe tips in its frame.
     """
     tips = toes @ tip
-    rise = np.where(toes[:, 1, 1] > 0, ease_up(height + tips[:, 1], _SOFT_FLOOR), 0.0)
-    return raise_tip(tips, rise, MAX_TOE_BEND)
+    rise = np.where(toes[:, 1, 1] > -0.3, ease_up(height + tips[:, 1], _SOFT_FLOOR), 0.0)
+    return raise_tip(tips, rise, MAX_TOE_BEND, -toes[:, :, 0])

@@ -18,7 +18,7 @@ WRIST_CLEARANCE = 0.03
 FINGER_CLEARANCE = 0.012
 HAND_LENGTH = 0.165
 """Metres from the wrist to the tip of the middle finger."""
-MAX_BEND = np.radians(75.0)
+MAX_BEND = np.radians(85.0)
 _SOFT = 0.01  # metres over which a hand is eased onto the floor
 
 # Shoulder, elbow, wrist; the sign of the side: the left arm points to +X and flexes about -Y.
@@ -46,7 +46,12 @@ def lift_hands(poses: np.ndarray, joints: np.ndarray, world: np.ndarray) -> np.n
             continue
         goal = np.array(joints[:, wrist])
         goal[:, 1] += ease_up(goal[:, 1] - WRIST_CLEARANCE, _SOFT)
-        bend = raise_tip(finger, ease_up(goal[:, 1] + finger[:, 1] - FINGER_CLEARANCE, _SOFT), MAX_BEND)
+        bend = raise_tip(
+            finger,
+            ease_up(goal[:, 1] + finger[:, 1] - FINGER_CLEARANCE, _SOFT),
+            MAX_BEND,
+            sign * world[:, wrist, :, 2],
+        )
         hinge = -sign * world[:, shoulder, :, 1]
         upper_turn, lower_turn = solve_two_bone(
             joints[:, shoulder], joints[:, elbow], joints[:, wrist], goal, hinge

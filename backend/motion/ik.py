@@ -87,17 +87,28 @@ def ease_up(height: np.ndarray, soft: float) -> np.ndarray:
     return np.where(height < -soft, -height, np.where(height > soft, 0.0, (soft - height) ** 2 / (4 * soft)))
 
 
-def raise_tip(tip: np.ndarray, rise: np.ndarray, limit: float) -> np.ndarray:
+def raise_tip(tip: np.ndarray, rise: np.ndarray, limit: float, hinge: np.ndarray) -> np.ndarray:
     """World quaternions (T, 4) that swing a bone upwards so that its end rises.
 
     Args:
         tip: (T, 3) from the joint to the end of the bone, metres.
         rise: (T,) metres, at or above zero.
         limit: radians that the bone is swung at most.
+        hinge: (T, 3) unit axis in the world about which the joint would bend it; it decides where the bone
+            hangs straight down.
     """
     length = np.maximum(np.linalg.norm(tip, axis=-1), 1e-9)
-    now = np.arcsin(np.clip(tip[:, 1] / length, -1, 1))
-    wanted = np.arcsin(np.clip((tip[:, 1] + rise) / length, -1, 1))
-    axis = np.cross(tip, np.array([0.0, 1.0, 0.0]))
+    along = tip / length[:, None]
+    axis = np.cross(along, np.array([0.0, 1.0, 0.0]))
+    axis = axis + hinge * np.maximum(0.0, 5.0 - 10.0 * np.linalg.norm(axis, axis=-1, keepdims=True))
+    axis = axis - along * np.sum(axis * along, axis=-1, keepdims=True)
     axis /= np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
-    return rotations.axis_angle_to_quaternion(axis * np.clip(wanted - now, 0.0, limit)[:, None])
+    # The height of the end while it turns about the axis: reach * cos(angle - highest).
+    climb = np.cross(axis, along)[:, 1]
+    reach, highest = np.hypot(along[:, 1], climb), np.arctan2(climb, along[:, 1])
+    # A bone that hangs past straight down swings through the lowest point first.
+    highest = np.where((highest < 0) & (along[:, 1] < 0), highest + 2 * np.pi, highest)
+    wanted = (tip[:, 1] + rise) / length
+    angle = highest - np.arccos(np.clip(wanted / np.maximum(reach, 1e-9), -1.0, 1.0))
+    angle = np.where(rise > 0, np.clip(angle, 0.0, limit), 0.0)
+    return rotations.axis_angle_to_quaternion(axis * angle[:, None])
