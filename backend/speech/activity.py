@@ -11,8 +11,8 @@ import numpy as np
 from .audio import FPS
 from .spectrum import TINY
 
-SILENCE = 1e-7
-"""Mean square (-70 dB of full scale) below which nothing is heard."""
+SILENCE = 1e-9
+"""Mean square (-90 dB of full scale) below which nothing is heard."""
 NOISE_WINDOW = 0.5
 """Seconds of which the quietest moment is a sample of the noise; the noise is the least of those around."""
 NOISE_REACH = 4
@@ -74,6 +74,8 @@ def what_is_heard(power: np.ndarray, pitch: np.ndarray, activity: np.ndarray) ->
     heard = activity > 0.5
     if not (power > SILENCE).any():
         return ["The recording is silent."]
+    if len(heard) < 2 * SHORTEST * FPS:
+        return ["The recording is too short to tell speech in it."]
     if heard.sum() < SHORTEST * FPS:
         return ["No speech is heard in the recording."]
     if heard.sum() < 2 * FPS:

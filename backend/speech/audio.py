@@ -20,14 +20,16 @@ from ..errors import BadInput
 
 RATE = 16000
 """Samples a second of everything that is measured."""
-BLOCK = 10.0
-"""Seconds that are read at a time."""
+BLOCK = 2.0
+"""Seconds that are read at a time; of a damaged file, what lies before the block that cannot be read is used."""
 LONGEST = 6 * 3600.0
 """Seconds of a recording that are taken."""
 FPS = 30
 """Frames a second of features and of motion."""
 
-_BY_FFMPEG = {".m4a", ".aac", ".mp4", ".m4b", ".mov", ".3gp", ".wma", ".webm", ".mka", ".mkv", ".opus"}
+RATES = (1000, 1_000_000)
+"""Samples a second that a file may have."""
+_BY_FFMPEG = {".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".webm", ".mka", ".mkv"}
 _PICTURES = {
     b"\xff\xd8\xff": "a JPEG picture",
     b"\x89PNG": "a PNG picture",
@@ -36,8 +38,10 @@ _PICTURES = {
     b"PK\x03\x04": "a ZIP archive",
 }
 _HINT = "Save the recording as wav, flac, ogg or mp3."
-_LOUD = 0.999
-_SILENT = 1e-5
+_FULL = 0.999
+"""From here a sample may be one that did not fit."""
+_LARGEST = 1e6
+"""A larger number is no sound; files of floats do go beyond 1."""
 
 
 @dataclass
@@ -85,12 +89,17 @@ def read_blocks(path: Path, seconds: float = BLOCK) -> tuple[Recording, Iterator
 
     try:
         file = soundfile.SoundFile(path)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        return _through_ffmpeg(path, seconds, error)
+    except (OSError, RuntimeError, ValueError, TypeError):
+        return _through_ffmpeg(path, seconds)
     found = Recording(path, file.frames / file.samplerate, int(file.samplerate), int(file.channels))
-    if found.seconds > LONGEST:
+    try:
+        if not RATES[0] <= found.rate <= RATES[1]:
+            raise _unreadable(path)
+        if found.seconds > LONGEST:
+            raise _too_long(path)
+    except BadInput:
         file.close()
-        raise _too_long(path)
+        raise
     return found, _decoded(file, found, seconds)
 
 
@@ -101,6 +110,8 @@ def read_all(path: Path) -> tuple[Recording, np.ndarray]:
 
 
 def _check(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path.name} is not a file.", field="speech")
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -123,9 +134,9 @@ def _decoded(file: Any, found: Recording, seconds: float) -> Iterator[np.ndarray
             while True:
                 try:
                     piece = file.read(size, dtype="float32", always_2d=True)
-                except (OSError, RuntimeError) as error:
+                except (OSError, RuntimeError):
                     if not count:
-                        raise _unreadable(found.path, error) from None
+                        raise _unreadable(found.path) from None
                     piece = np.zeros((0, found.channels), np.float32)
                 if not len(piece):
                     return
@@ -152,30 +163,31 @@ class _Downmix:
         self.found = found
         self.power = np.zeros(found.channels)
         self.mixed = 0.0
-        self.clipped = self.count = 0
+        self.largest = 0.0
+        self.full = self.count = 0
 
     def __call__(self, piece: np.ndarray) -> np.ndarray:
         """(n, channels) to (n,)."""
-        if not np.isfinite(piece).all():
+        loudest = np.abs(piece).max(axis=1)
+        if not (loudest < _LARGEST).all():
             raise BadInput(
-                f"{self.found.path.name} holds numbers that are not finite.",
+                f"{self.found.path.name} holds numbers that are not finite, or far too large.",
                 hint="Export the recording again.",
                 field="speech",
             )
         mono = piece.mean(axis=1)
+        self.largest = max(self.largest, float(loudest.max()))
         self.power += np.einsum("nc,nc->c", piece, piece, dtype=np.float64)
         self.mixed += float(np.dot(mono, mono))
-        self.clipped += int((np.abs(piece).max(axis=1) >= _LOUD).sum())
+        self.full += int((loudest >= _FULL).sum())
         self.count += len(piece)
         return mono
 
     def judge(self) -> None:
-        if self.clipped > 0.005 * self.count:
+        if self.full > 0.005 * self.count and self.largest <= 1.001:
             self.found.warnings.append("The recording is clipped: it is too loud for its file.")
-        if self.mixed < 0.01 * self.power.mean() and self.power.mean() > _SILENT**2 * self.count:
-            self.found.warnings.append(
-                "The channels cancel each other: turn the sign of one of them, or use one channel."
-            )
+        if self.mixed < 0.01 * self.power.mean():
+            self.found.warnings.append("The channels cancel each other: use one of them alone.")
 
 
 def _resampled(pieces: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
@@ -194,15 +206,15 @@ def _resampled(pieces: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         yield out
 
 
-def _through_ffmpeg(path: Path, seconds: float, why: Exception) -> tuple[Recording, Iterator[np.ndarray]]:
+def _through_ffmpeg(path: Path, seconds: float) -> tuple[Recording, Iterator[np.ndarray]]:
     """The sound as the ffmpeg program decodes it, already mono and at :data:`RATE`."""
     program = shutil.which("ffmpeg")
     if path.suffix.lower() not in _BY_FFMPEG:
-        raise _unreadable(path, why) from None
+        raise _unreadable(path) from None
     if program is None:
         raise BadInput(
             f"{path.name} needs the program ffmpeg, which is not on this machine.",
-            hint=_HINT,
+            hint=f"Install ffmpeg. Or: {_HINT[0].lower()}{_HINT[1:]}",
             field="speech",
         )
     # A playlist inside of a file must not open addresses: files alone are read.
@@ -243,18 +255,15 @@ def _piped(command: list[str], found: Recording, seconds: float) -> Iterator[np.
         child.stdout.close()
         child.wait()
     if not count:
-        raise BadInput(f"{found.path.name} holds no sound that can be decoded.", hint=_HINT, field="speech")
+        raise BadInput(f"{found.path.name} is damaged, or holds no sound.", hint=_HINT, field="speech")
     found.seconds = count / RATE
     if failed:
         found.warnings.append(f"The file is damaged: {found.seconds:.1f} seconds could be read.")
     mono.judge()
 
 
-def _unreadable(path: Path, error: Exception) -> BadInput:
-    text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or "").strip().rstrip(".")
-    return BadInput(
-        f"{path.name} cannot be read as sound{f' ({text})' if text else ''}.", hint=_HINT, field="speech"
-    )
+def _unreadable(path: Path) -> BadInput:
+    return BadInput(f"{path.name} is damaged, or not a sound file.", hint=_HINT, field="speech")
 
 
 def _too_long(path: Path) -> BadInput:

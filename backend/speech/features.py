@@ -17,10 +17,14 @@ LOOKS = RATE // HOP
 _HALF = LOOKS / FPS
 """A frame weighs the looks around it with a triangle that reaches to its neighbours."""
 _AROUND = np.arange(-3, 5)
+_USUAL = 31
+"""Looks (0.3 s) whose mean rise is usual; what is above it is an onset."""
 FLOOR = -14.0
 """Natural log of energy (about -61 dB) below which the mel is cut: nobody hears it."""
 QUIETEST = -60.0
-"""dB below speech at which loudness ends."""
+"""dB to speech at which loudness ends."""
+FAINTEST = -30.0
+"""dB to speech below which a pitch is a room's, not a voice's."""
 
 
 @dataclass(frozen=True)
@@ -75,39 +79,34 @@ def features_of(samples: np.ndarray) -> SpeechFeatures:
 
 
 def _features(blocks: Iterable[np.ndarray], warnings: list[str]) -> SpeechFeatures:
-    analysis, count = Analysis(), 0
-    looks: list[Looks] = []
-    frames = _Frames()
+    analysis, frames, looks, count = Analysis(), _Frames(), list[Looks](), 0
     for block in blocks:
         count += len(block)
-        new = analysis.push(block)
-        looks.append(frames.take(new))
+        looks.append(frames.take(analysis.push(block)))
     looks.append(frames.take(analysis.finish()))
-    flux, power, pitch, harmonicity = (
+    flux, looked, pitch, harmonicity = (
         np.concatenate([getattr(look, name) for look in looks])
         for name in ("flux", "power", "pitch", "harmonicity")
     )
-    seconds = count / RATE
-    length = frame_count(seconds)
-    mel = frames.finish(length)
-    voiced = _steady(harmonicity) > VOICED
-    power = at_frames(power, length)
-    activity = speech_activity(mel, power, at_frames(_steady(harmonicity), length))
+    length = frame_count(count / RATE)
+    mel, power = frames.finish(length), at_frames(looked, length)
+    pitch, harmonicity = _steady(pitch), _steady(harmonicity)
+    activity = speech_activity(mel, power, at_frames(harmonicity, length))
     heard = activity > 0.5
     loudness = np.maximum(10 * np.log10(power / speech_level(power, activity) + TINY), QUIETEST)
-    at = np.minimum(np.round(np.arange(length) * _HALF).astype(int), len(pitch) - 1)
-    voiced_frames = voiced[at] & (loudness > -30)
-    onset = _onsets(flux, length, heard)
-    said = what_is_heard(power, pitch[at] * voiced_frames, activity)
+    nearest = np.minimum((np.arange(length) * 20 + 3) // 6, len(pitch) - 1)
+    voiced = (harmonicity[nearest] > VOICED) & (loudness > FAINTEST)
+    pitch = np.where(voiced, pitch[nearest], 0.0)
+    said = what_is_heard(power, pitch, activity)
     np.log(np.maximum(mel / _mean_energy(mel, heard), np.exp(FLOOR)), out=mel)
     return SpeechFeatures(
         mel=mel,
-        onset=onset.astype(np.float32),
+        onset=_onsets(flux, length, heard).astype(np.float32),
         loudness=loudness.astype(np.float32),
-        pitch=np.where(voiced_frames, _steady(pitch)[at], 0.0).astype(np.float32),
-        voiced=voiced_frames.astype(np.float32),
+        pitch=pitch.astype(np.float32),
+        voiced=voiced.astype(np.float32),
         activity=activity.astype(np.float32),
-        seconds=seconds,
+        seconds=count / RATE,
         warnings=(*warnings, *said),
     )
 
@@ -160,12 +159,13 @@ def _weighed(values: np.ndarray, frames: np.ndarray, first: int) -> np.ndarray:
 
 
 def _onsets(flux: np.ndarray, length: int, heard: np.ndarray) -> np.ndarray:
-    """(length,) the strongest of the looks of each frame, less what is usual around, strong ones near 1."""
-    usual = np.convolve(flux, np.ones(31) / 31, mode="same") if len(flux) >= 31 else np.zeros_like(flux)
+    """(length,) the strongest of the looks of each frame, less what is usual around, where somebody speaks."""
+    padded = np.pad(flux, _USUAL // 2, mode="edge")
+    usual = np.convolve(padded, np.ones(_USUAL) / _USUAL, mode="valid")
     sharp = np.maximum(flux - usual, 0.0)
     index = np.clip((np.arange(length) * 10 // 3)[:, None] + np.arange(-1, 3), 0, len(flux) - 1)
-    strong = sharp[index].max(axis=1)
-    strong = np.where(heard | np.roll(heard, -1), strong, 0.0)
+    # The frame before the first that is heard may hold the beginning of it.
+    strong = np.where(heard | np.append(heard[1:], False), sharp[index].max(axis=1), 0.0)
     scale = np.percentile(strong[heard], 95) if heard.any() else 0.0
     return strong / scale if scale > 0 else strong
 

@@ -36,8 +36,8 @@ _SHORTENED = 4
 """The autocorrelation is sampled at a quarter of the rate, which low-passes it at 2 kHz."""
 _OCTAVE_COST = 0.03
 """What a pitch an octave lower must be better by; Boersma's 0.01 takes too many halves in noise."""
-TINY = 1e-10
-"""Energy below which a sample's worth of sound is digital silence (-100 dB)."""
+TINY = 1e-12
+"""Energy of digital silence (-120 dB)."""
 
 
 @dataclass(frozen=True)
