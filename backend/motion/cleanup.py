@@ -1,10 +1,12 @@
-"""Clean-up of a motion: light smoothing, feet on the floor, feet that stand still while they stand.
+"""Clean-up of a motion: less jitter, no broken joints, nothing in the floor, feet that stand while they stand.
 
 Order of the steps, each of which can be switched off:
 
-1. *smooth*: a Savitzky-Golay filter takes off jitter and keeps peaks.
-2. *floor*: the root is raised or lowered by what the standing feet say, slowly; no body part goes below.
-3. *feet*: the drift that both standing feet share is taken out of the root; the rest is locked by
+1. *smooth*: a Savitzky-Golay filter takes off as much jitter as there is, and keeps peaks.
+2. *limits*: joints stay within what a body can do (:mod:`.limits`).
+3. *floor*: the root is raised or lowered by what the standing feet say, slowly; the trunk and the knees do
+   not go below, and hands are raised by their arms (:mod:`.handfloor`).
+4. *feet*: the drift that both standing feet share is taken out of the root; the rest is locked by
    two-bone IK (:mod:`.footlock`).
 
 A clip without any contact, a jump's flight or a handstand, keeps its legs as they are.
@@ -14,10 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import filters, footlock, handfloor
+from ..errors import BadInput
+from . import filters, footlock, handfloor, rotations
 from .clip import Clip
 from .contacts import contacts_from_positions, foot_float, intervals
 from .kinematics import forward_kinematics
+from .limits import within_limits
+from .quality import CleanUpReport, measure
 from .skeleton import CONTACT_JOINTS, INDEX
 
 SMOOTH_SECONDS = 0.1
@@ -43,7 +48,15 @@ _CLEARANCE: dict[str, float] = {
 }  # fmt: skip
 
 
-def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool = True) -> Clip:
+def clean_up(
+    clip: Clip,
+    *,
+    feet: bool = True,
+    floor: bool = True,
+    smooth: bool = True,
+    limits: bool = True,
+    strength: float = 1.0,
+) -> Clip:
     """A cleaner version of a clip, with the contacts that were used.
 
     Args:
@@ -52,16 +65,53 @@ def clean_up(clip: Clip, *, feet: bool = True, floor: bool = True, smooth: bool 
         feet: lock feet while they stand.
         floor: keep feet and body on and above the floor (y = 0).
         smooth: take off jitter.
+        limits: keep joints within their ranges.
+        strength: 0 gives the clip itself, 1 the full effect, a value in between a motion in between.
 
     Returns:
         A clip of the same length; ``contacts`` are 0 or 1.
+
+    Raises:
+        BadInput: the strength is not between 0 and 1.
     """
+    if not 0.0 <= strength <= 1.0:
+        raise BadInput(
+            f"The clean-up's strength must be between 0 and 1, not {strength:g}.", field="strength"
+        )
+    if strength == 0.0:
+        return clip
+    cleaned = _cleaned(clip, feet=feet, floor=floor, smooth=smooth, limits=limits)
+    return cleaned if strength == 1.0 else _between(clip, cleaned, strength)
+
+
+def clean_up_with_report(clip: Clip, *, strength: float = 1.0, **steps: bool) -> tuple[Clip, CleanUpReport]:
+    """As :func:`clean_up`, with numbers before and after; ``steps`` are its switches."""
+    cleaned = clean_up(clip, strength=strength, **steps)
+    contacts = cleaned.contacts if strength > 0.0 else None
+    before = measure(clip, contacts)
+    after = before if cleaned is clip else measure(cleaned, contacts)
+    return cleaned, CleanUpReport(strength=strength, before=before, after=after)
+
+
+def _between(clip: Clip, cleaned: Clip, strength: float) -> Clip:
+    """The motion on the way from a clip to its cleaned version."""
+    poses = np.array(clip.poses, dtype=np.float64)
+    frames, joints = np.nonzero((cleaned.poses != clip.poses).any(axis=-1))
+    a, b = (rotations.axis_angle_to_quaternion(c.poses[frames, joints]) for c in (clip, cleaned))
+    weight = np.full((len(frames), 1), strength)
+    poses[frames, joints] = rotations.quaternion_to_axis_angle(rotations.slerp(a, b, weight))
+    return cleaned.replace(poses=poses, trans=clip.trans + strength * (cleaned.trans - clip.trans))
+
+
+def _cleaned(clip: Clip, *, feet: bool, floor: bool, smooth: bool, limits: bool) -> Clip:
     poses = np.array(clip.poses, dtype=np.float64)
     trans = np.array(clip.trans, dtype=np.float64)
     if smooth:
         half_width = round(SMOOTH_SECONDS * clip.fps)
         poses = filters.smooth_rotations(poses, half_width, float(JITTER_ANGLE))
-        trans = filters.smooth(trans, half_width, JITTER_LENGTH)
+        trans = filters.smooth_measured(trans, half_width, JITTER_LENGTH)
+    if limits:
+        poses = within_limits(poses)
 
     joints, world = forward_kinematics(poses[:, :22], trans)
     hint = None if clip.contacts is None else np.asarray(clip.contacts) > 0.5

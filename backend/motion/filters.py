@@ -9,6 +9,8 @@ import numpy as np
 
 from . import rotations
 
+_JITTERS = 3.0  # changes by the filter up to so many times the jitter are applied for the most part
+
 
 def savitzky_golay(values: np.ndarray, half_width: int) -> np.ndarray:
     """Least-squares parabola through 2 * half_width + 1 frames (Savitzky & Golay, 1964).
@@ -62,7 +64,20 @@ def upper_envelope(values: np.ndarray, width: int) -> np.ndarray:
     return np.maximum(highest, values)
 
 
-def smooth(values: np.ndarray, half_width: int, jitter: float) -> np.ndarray:
+def jitter_of(values: np.ndarray) -> np.ndarray:
+    """Size of the jitter in each quantity (...,), in the unit of ``values`` (T, ..., C).
+
+    Fourth differences keep next to nothing of human motion and all of what changes from frame to frame. Their
+    median over time leaves out kicks and landings: it is the jitter of the clip, not its action.
+    """
+    if len(values) < 6:
+        return np.zeros(values.shape[1:-1])
+    # White noise of size one has fourth differences of size sqrt(70); the median of a length of three
+    # components is 1.54 times the size of each.
+    return np.median(np.linalg.norm(np.diff(values, n=4, axis=0), axis=-1), axis=0) / (np.sqrt(70.0) * 1.54)
+
+
+def smooth(values: np.ndarray, half_width: int, jitter: float | np.ndarray) -> np.ndarray:
     """Savitzky-Golay that gives way to fast action.
 
     What the filter would take away is jitter while it is small; where it is larger than ``jitter`` it is a
@@ -71,27 +86,35 @@ def smooth(values: np.ndarray, half_width: int, jitter: float) -> np.ndarray:
     Args:
         values: (T, ..., C), C components of one quantity.
         half_width: frames on either side.
-        jitter: size of a change, in the unit of ``values``, that is applied by half.
+        jitter: size of a change, in the unit of ``values``, that is applied by half; one for all, or (..., 1).
     """
     change = savitzky_golay(values, half_width) - values
     size = gaussian(np.linalg.norm(change, axis=-1, keepdims=True), 0.5 * half_width)
     return values + change / (1.0 + (size / jitter) ** 2)
 
 
-def smooth_rotations(poses: np.ndarray, half_width: int, jitter: float) -> np.ndarray:
-    """:func:`smooth` on rotations, through continuous quaternions; joints that never move are not touched.
+def smooth_measured(values: np.ndarray, half_width: int, largest: float) -> np.ndarray:
+    """:func:`smooth` as strong as the jitter that the values have, at most ``largest``."""
+    jitter = np.clip(_JITTERS * jitter_of(values), 1e-9, largest)
+    return smooth(values, half_width, jitter[..., None])
+
+
+def smooth_rotations(poses: np.ndarray, half_width: int, largest: float) -> np.ndarray:
+    """:func:`smooth_measured` on rotations (continuous quaternions); joints that never move are not touched.
 
     Args:
         poses: (T, J, 3) axis-angle.
         half_width: frames on either side.
-        jitter: radians.
+        largest: radians.
     """
     result = np.array(poses)
     moving = np.ptp(poses, axis=0).max(axis=-1) > 1e-6
     if not moving.any():
         return result
     quaternions = continuous(rotations.axis_angle_to_quaternion(poses[:, moving]))
-    result[:, moving] = rotations.quaternion_to_axis_angle(smooth(quaternions, half_width, 0.5 * jitter))
+    result[:, moving] = rotations.quaternion_to_axis_angle(
+        smooth_measured(quaternions, half_width, 0.5 * largest)
+    )
     return result
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from understudy.backend.errors import BadInput
 from understudy.backend.motion import footlock, rotations
-from understudy.backend.motion.cleanup import clean_up
+from understudy.backend.motion.cleanup import clean_up, clean_up_with_report
 from understudy.backend.motion.clip import Clip, mirror, move, resample, rotate_world
 from understudy.backend.motion.contacts import contact_report, foot_float, intervals, sole_points
 from understudy.backend.motion.kinematics import forward_kinematics
+from understudy.backend.motion.quality import measure
 from understudy.backend.motion.skeleton import INDEX, REST_FLOOR
 
 from .synthetic import random_clip, spoil, walk
@@ -98,9 +102,9 @@ def test_twice_is_as_once(spoilt: Clip) -> None:
 
 
 def test_without_contact_nothing_is_touched() -> None:
-    """A clip in the air: only the smoothing, which can be switched off."""
+    """A clip in the air: only smoothing and joint limits, which can be switched off."""
     clip = move(walk(2.0)[0], np.array([0.0, 2.0, 0.0]))
-    cleaned = clean_up(clip, smooth=False)
+    cleaned = clean_up(clip, smooth=False, limits=False)
     np.testing.assert_array_equal(cleaned.trans, clip.trans)
     np.testing.assert_allclose(cleaned.joints(), clip.joints(), atol=1e-6)
     assert cleaned.contacts is not None
@@ -116,7 +120,7 @@ def test_arms_and_spine_are_never_touched_by_feet() -> None:
 
 def test_each_step_can_be_switched_off() -> None:
     clip = move(spoil(walk(2.0)[0], drift=(0.1, 0.0, 0.0)), np.array([0.0, -0.05, 0.0]))
-    nothing = clean_up(clip, feet=False, floor=False, smooth=False)
+    nothing = clean_up(clip, feet=False, floor=False, smooth=False, limits=False)
     np.testing.assert_array_equal(nothing.poses, clip.poses)
     np.testing.assert_array_equal(nothing.trans, clip.trans)
     only_floor = contact_report(clean_up(clip, feet=False, smooth=False))
@@ -353,3 +357,102 @@ def test_a_foot_that_is_dragged_far_takes_steps() -> None:
     moved = cleaned.joints()[:, 11]
     lifted = moved[:, 1].max() - moved[:, 1].min()
     assert 0.01 < lifted < 0.06  # it is lifted, not pulled along the floor
+
+
+def test_strength_zero_is_the_clip_itself() -> None:
+    clip = spoil(walk(2.0)[0])
+    assert clean_up(clip, strength=0.0) is clip
+    cleaned, report = clean_up_with_report(clip, strength=0.0)
+    assert cleaned is clip
+    assert report.before == report.after
+
+
+def test_more_strength_is_never_worse(spoilt: Clip) -> None:
+    full, _ = clean_up_with_report(spoilt)
+    found = [
+        measure(clean_up(spoilt, strength=strength), full.contacts)
+        for strength in (0.01, 0.25, 0.5, 0.75, 1.0)
+    ]
+    for weaker, stronger in pairwise(found):
+        assert stronger.slide < weaker.slide
+        assert stronger.penetration <= weaker.penetration + 1e-3
+        assert stronger.jitter <= weaker.jitter + 1e-3
+
+
+def test_half_the_strength_is_half_the_way() -> None:
+    clip = spoil(walk(2.0)[0], drift=(0.1, 0.0, 0.0))
+    half, full = clean_up(clip, strength=0.5), clean_up(clip)
+    np.testing.assert_allclose(half.trans, 0.5 * (clip.trans + full.trans))
+    off = np.linalg.norm(half.joints() - 0.5 * (clip.joints() + full.joints()), axis=-1)
+    assert off.max() < 0.01
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_out_of_range_is_refused(strength: float) -> None:
+    with pytest.raises(BadInput, match="between 0 and 1"):
+        clean_up(stand(5), strength=strength)
+
+
+def test_the_report_has_the_numbers(spoilt: Clip) -> None:
+    cleaned, report = clean_up_with_report(spoilt)
+    np.testing.assert_array_equal(cleaned.poses, clean_up(spoilt).poses)
+    assert report.before == measure(spoilt, cleaned.contacts)
+    assert report.after == measure(cleaned, cleaned.contacts)
+    assert report.before.slide > 10 * report.after.slide
+    assert report.before.jitter > 1.2 * report.after.jitter
+    assert report.after.penetration_max < 1.0
+    stored = report.as_dict()
+    assert stored["strength"] == 1.0
+    assert stored["before"]["slide"] == pytest.approx(report.before.slide, abs=1e-3)  # type: ignore[index]
+
+
+def test_steps_can_be_switched_off_in_the_report_too() -> None:
+    clip = spoil(walk(2.0)[0])
+    cleaned, _ = clean_up_with_report(clip, feet=False, floor=False, smooth=False, limits=False)
+    np.testing.assert_array_equal(cleaned.poses, clip.poses)
+
+
+def punching(noise: float, speed: float = 0.06) -> Clip:
+    """Standing with a trembling body while the right arm punches twice."""
+    clip = stand(120)
+    poses = np.array(clip.poses)
+    time = np.arange(120) / 30
+    for at in (1.2, 2.8):
+        reach = np.exp(-0.5 * ((time - at) / speed) ** 2)
+        poses[:, INDEX["right_shoulder"], 1] += 1.6 * reach
+    rng = np.random.default_rng(0)
+    poses[:, :22] += noise * rng.normal(size=(120, 22, 3))
+    return clip.replace(poses=poses)
+
+
+def fist_speed(clip: Clip) -> np.ndarray:
+    """(T - 1,) m/s of the right hand seen from the pelvis."""
+    joints = clip.joints()
+    return 30 * np.linalg.norm(np.diff(joints[:, INDEX["right_wrist"]] - joints[:, 0], axis=0), axis=-1)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.004])
+def test_a_punch_keeps_its_speed(noise: float) -> None:
+    clip = punching(noise)
+    cleaned = clean_up(clip)
+    assert fist_speed(clip).max() > 6
+    assert fist_speed(cleaned).max() == pytest.approx(fist_speed(clip).max(), rel=0.05)
+
+
+def test_the_trembling_between_punches_is_taken_off() -> None:
+    clip = punching(0.008)
+    quiet = slice(50, 70)
+    assert fist_speed(clean_up(clip))[quiet].mean() < 0.7 * fist_speed(clip)[quiet].mean()
+    assert measure(clean_up(clip)).jitter < 0.7 * measure(clip).jitter
+
+
+def test_a_broken_knee_is_mended() -> None:
+    poses = np.array(stand(60).poses)
+    poses[20:40, INDEX["left_knee"], 0] = -0.9
+    clip = stand(60).replace(poses=poses)
+    cleaned, report = clean_up_with_report(clip, feet=False, floor=False)
+    assert report.before.limits == pytest.approx(20 / 60)
+    assert report.after.limits == 0.0
+    assert cleaned.poses[:, INDEX["left_knee"], 0].min() > np.radians(-11)
+    unlimited = clean_up(clip, feet=False, floor=False, limits=False)
+    assert unlimited.poses[:, INDEX["left_knee"], 0].min() < -0.8

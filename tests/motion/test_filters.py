@@ -80,3 +80,23 @@ def test_continuous_quaternions() -> None:
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(50, 1))
     steps = np.linalg.norm(np.diff(filters.continuous(q * signs), axis=0), axis=-1)
     assert steps.max() == pytest.approx(np.linalg.norm(np.diff(q, axis=0), axis=-1).max())
+
+
+def test_jitter_is_measured_under_fast_motion() -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(300)[:, None, None] / 30
+    motion = np.concatenate([np.sin(2 * np.pi * time), np.cos(3 * time), 0.3 * time], axis=-1)
+    noisy = motion + 0.004 * rng.normal(size=motion.shape)
+    assert filters.jitter_of(noisy)[0] == pytest.approx(0.004, rel=0.25)
+    assert filters.jitter_of(motion)[0] < 0.001
+    assert filters.jitter_of(motion[:4]).shape == (1,)
+
+
+def test_smoothing_is_as_strong_as_the_jitter() -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(300)[:, None] / 30
+    motion = np.concatenate([np.sin(2 * np.pi * time), np.cos(3 * time), 0.3 * time], axis=-1)
+    np.testing.assert_allclose(filters.smooth_measured(motion, 3, 0.1), motion, atol=2e-3)
+    noisy = motion + 0.02 * rng.normal(size=motion.shape)
+    before, after = (np.abs(x - motion).std() for x in (noisy, filters.smooth_measured(noisy, 3, 0.1)))
+    assert after < 0.75 * before
