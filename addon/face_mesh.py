@@ -148,8 +148,8 @@ def teeth_and_tongue() -> list[Part]:
     y, z = MOUTH[1], MOUTH[2]
     parts = []
     for top, bottom, front, bone in (
-        (y + 0.0120, y - 0.0010, z - 0.0105, "head"),
-        (y - 0.0040, y - 0.0130, z - 0.0130, "jaw"),
+        (y + 0.0120, y - 0.0034, z - 0.0108, "head"),
+        (y - 0.0026, y - 0.0130, z - 0.0135, "jaw"),
     ):
         angle = np.linspace(-1.25, 1.25, 15)
         arch = np.stack([np.sin(angle), np.cos(angle)], 1)
