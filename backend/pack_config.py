@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput
 from .models.diffusion import DiffusionConfig
@@ -21,8 +21,14 @@ class Sampling(BaseModel):
     top_p: float = 0.9
     plan_guidance: float = 2.0
     """Guidance of the language model's logits."""
+    candidates: int = Field(1, ge=1, le=16)
+    """Plans written at once for every sample; the one that its prompt explains best is kept."""
     guidance: float = 2.0
     """Guidance of the diffusion model towards the prompt."""
+    half_guidance: float = 2.0
+    """Towards the prompt of a half of the body."""
+    style_guidance: float = 2.0
+    speech_guidance: float = 2.0
     steps: int = 8
     overlap: int = 12
     """Latent frames that neighbouring windows share."""

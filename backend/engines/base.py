@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..conditions import Conditions
 from ..text import TextEmbedding
 
 
@@ -20,12 +21,38 @@ class Engine(Protocol):
         """Sentence-encoder token embeddings of prompts."""
         ...
 
-    def plan_start(self, text: TextEmbedding, length: np.ndarray, task: np.ndarray) -> Any:
-        """Read the prompts (B); returns the state that :meth:`plan_step` advances."""
+    def plan_start(
+        self,
+        text: TextEmbedding,
+        length: np.ndarray,
+        task: np.ndarray,
+        *,
+        style: np.ndarray | None = None,
+        ends: np.ndarray | None = None,
+    ) -> Any:
+        """Read what stands before the motion; returns the state that :meth:`plan_step` advances.
+
+        Args:
+            text: prompts (B), padded on the left.
+            length: (B,) latent frames, 0 where the model decides.
+            task: (B,) index into :data:`~..models.language.TASKS`.
+            style: (B, 10) by :func:`~..models.language.style_input`.
+            ends: (B, E, P) codes of the last frames, to arrive at.
+        """
         ...
 
-    def plan_step(self, state: Any, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tokens (B, S, P) of the latent frames that follow -> logits (B, codes + 1) of the next, per part."""
+    def plan_step(
+        self, state: Any, tokens: np.ndarray, rhythm: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Tokens (B, S, P) of the latent frames that follow -> logits (B, codes + 1) of the next, per part.
+
+        Args:
+            rhythm: (B, S, 13) by :func:`~..models.language.rhythm_input`, each of the frame after.
+        """
+        ...
+
+    def tell_step(self, state: Any, pieces: np.ndarray) -> np.ndarray:
+        """Word pieces (B, S) that follow -> logits (B, pieces) of the next one."""
         ...
 
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:
@@ -37,8 +64,7 @@ class Engine(Protocol):
         noisy: np.ndarray,
         timestep: int,
         *,
-        text: TextEmbedding,
-        with_text: np.ndarray,
+        conditions: Conditions,
         plan: np.ndarray,
         with_plan: np.ndarray,
         known: np.ndarray,

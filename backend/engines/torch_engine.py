@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..conditions import Conditions
 from ..errors import BadInput
 from ..models.compact import restored
-from ..models.diffusion import Denoiser
+from ..models.diffusion import Denoiser, Words
 from ..models.language import MotionLanguageModel
 from ..models.tokenizer import PartTokenizer
 from ..pack_config import PackConfig
@@ -43,9 +44,12 @@ def _load(module: torch.nn.Module, path: Path, device: torch.device) -> None:
 class _Plan:
     """A plan being written: the cache, and the mask of what may be attended to."""
 
-    def __init__(self, prefix: Tensor, mask: Tensor) -> None:
+    def __init__(self, prefix: Tensor, mask: Tensor, style: Tensor | None) -> None:
         self.prefix: Tensor | None = prefix
         self.mask = mask
+        self.read = 0
+        """Positions of the mask that the cache holds."""
+        self.style = style
         self.cache: Any = None
 
 
@@ -74,27 +78,65 @@ class TorchEngine:
     def _send(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
+    def _send_pair(
+        self, pair: tuple[np.ndarray, np.ndarray] | None
+    ) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Values and which of them are given."""
+        if pair is None:
+            return None, None
+        return self._send(pair[0].astype(np.float32)), self._send(pair[1].astype(bool))
+
     def encode_text(self, prompts: list[str]) -> TextEmbedding:
         return self._text.encode(prompts)
 
     @torch.inference_mode()
-    def plan_start(self, text: TextEmbedding, length: np.ndarray, task: np.ndarray) -> _Plan:
-        prefix = self._language.prefix(self._send(text.tokens), self._send(length), self._send(task))
-        words = torch.ones(
-            len(prefix), prefix.shape[1] - text.mask.shape[1], dtype=torch.long, device=self._device
+    def plan_start(
+        self,
+        text: TextEmbedding,
+        length: np.ndarray,
+        task: np.ndarray,
+        *,
+        style: np.ndarray | None = None,
+        ends: np.ndarray | None = None,
+    ) -> _Plan:
+        mask = self._send(text.mask).long()
+        prefix = self._language.prefix(
+            self._send(text.tokens),
+            self._send(length),
+            self._send(task),
+            None if ends is None else self._send(ends),
         )
-        return _Plan(prefix, torch.cat([self._send(text.mask).long(), words], dim=1))
+        rest = torch.ones(len(prefix), prefix.shape[1] - mask.shape[1], dtype=torch.long, device=self._device)
+        return _Plan(prefix, torch.cat([mask, rest], dim=1), None if style is None else self._send(style))
 
     @torch.inference_mode()
-    def plan_step(self, state: _Plan, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        inputs = self._language.embed(self._send(tokens))
+    def plan_step(
+        self, state: _Plan, tokens: np.ndarray, rhythm: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        inputs = self._language.embed(
+            self._send(tokens), state.style, None if rhythm is None else self._send(rhythm)
+        )
+        hidden = self._read(state, inputs)
+        return {
+            part: scores[:, -1].float().cpu().numpy()
+            for part, scores in self._language.motion_logits(hidden[:, -1:]).items()
+        }
+
+    @torch.inference_mode()
+    def tell_step(self, state: _Plan, pieces: np.ndarray) -> np.ndarray:
+        hidden = self._read(state, self._language.embed_pieces(self._send(pieces)))
+        return self._language.piece_logits(hidden[:, -1]).float().cpu().numpy()
+
+    def _read(self, state: _Plan, inputs: Tensor) -> Tensor:
+        """Hidden states (B, S, width) of what follows what the state has read."""
         if state.prefix is not None:
             inputs = torch.cat([state.prefix, inputs], dim=1)
             state.prefix = None
-        new = torch.ones(tokens.shape[:2], dtype=torch.long, device=self._device)
-        state.mask = torch.cat([state.mask, new], dim=1)
-        logits, state.cache = self._language(inputs, state.mask, state.cache, use_cache=True)
-        return {part: scores[:, -1].float().cpu().numpy() for part, scores in logits.items()}
+        new = inputs.shape[1] - (state.mask.shape[1] - state.read)
+        state.mask = torch.cat([state.mask, state.mask.new_ones(len(inputs), new)], dim=1)
+        state.read = state.mask.shape[1]
+        hidden, state.cache = self._language.read(inputs, state.mask, state.cache, use_cache=True)
+        return hidden
 
     @torch.inference_mode()
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:
@@ -119,20 +161,29 @@ class TorchEngine:
         noisy: np.ndarray,
         timestep: int,
         *,
-        text: TextEmbedding,
-        with_text: np.ndarray,
+        conditions: Conditions,
         plan: np.ndarray,
         with_plan: np.ndarray,
         known: np.ndarray,
         known_mask: np.ndarray,
     ) -> np.ndarray:
         batch, length, _ = noisy.shape
+        style, style_known = self._send_pair(conditions.style)
+        rhythm, with_rhythm = self._send_pair(conditions.rhythm)
         clean = self._denoiser(
             self._send(noisy.astype(np.float32)),
             torch.full((batch,), timestep, device=self._device),
-            text=self._send(text.tokens),
-            text_mask=self._send(text.mask),
-            with_text=self._send(with_text),
+            text=self._send(conditions.text.tokens),
+            text_mask=self._send(conditions.text.mask),
+            with_text=self._send(conditions.with_text),
+            halves={
+                half: Words(self._send(own.tokens), self._send(own.mask))
+                for half, own in conditions.halves.items()
+            },
+            style=style,
+            style_known=style_known,
+            rhythm=rhythm,
+            with_rhythm=with_rhythm,
             plan=self._send(plan),
             with_plan=self._send(with_plan),
             known=self._send(known.astype(np.float32)),

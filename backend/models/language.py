@@ -1,22 +1,37 @@
-"""The motion language model: a causal transformer that plans a motion as tokens.
+"""The motion language model: a causal transformer that plans a motion as tokens, and tells one in words.
 
-One vocabulary holds text, task words, length words and each part's motion tokens. Text enters
-through the sentence encoder's token embeddings, so words that no caption used still mean something.
-Every step predicts one latent frame of all parts at once; the parts after the first are delayed by
-one step (the delay pattern of MusicGen, Copet et al. 2023), so that they see the frame they must
-agree with.
+One vocabulary holds task words, length words, each part's motion tokens and the word pieces of captions.
+Text that asks for motion enters through the sentence encoder's token embeddings, so words that no caption
+used still mean something. Every step predicts one latent frame of all parts at once; the parts after the
+first are delayed by one step (the delay pattern of MusicGen, Copet et al. 2023), so that they see the frame
+they must agree with.
+
+What a sequence consists of::
+
+    text, last frames to arrive at | task word, length word | motion                      (asked for motion)
+                                   | task word, length word | motion | pieces of a caption  (asked for words)
+
+Style and rhythm have no place of their own in it: they are added to the motion's positions.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
-TASKS = ("text_to_motion", "continuation")
+from ..motion.rhythm import CHANNELS, PER_LATENT
+from .style import FIELDS
+
+TASKS = ("text_to_motion", "continuation", "in_between", "motion_to_text", "speech_to_motion")
+FIRST_TASKS = TASKS[:2]
+"""The tasks of models whose configuration names none."""
+RHYTHM_WIDTH = len(CHANNELS) * PER_LATENT
+"""Numbers of rhythm in a latent frame."""
 
 
 class LanguageConfig(BaseModel):
@@ -35,33 +50,88 @@ class LanguageConfig(BaseModel):
     dropout: float = 0.1
     max_length: int = 80
     """The longest plan seen in training, in latent frames; longer plans slide."""
+    tasks: tuple[str, ...] = FIRST_TASKS
+    """Those of :data:`TASKS` that it was trained for."""
+    pieces: int = 0
+    """Word pieces that it tells motion in; 0: it cannot."""
+    style: bool = False
+    """Takes a style (:data:`~.style.FIELDS`)."""
+    rhythm: bool = False
+    """Takes a rhythm (:mod:`..motion.rhythm`)."""
 
     @property
     def delays(self) -> dict[str, int]:
         return {part: min(i, 1) for i, part in enumerate(self.parts)}
 
+    @property
+    def absent(self) -> np.ndarray:
+        """(P,) the token "not there" of each part."""
+        return np.array([codes + 1 for codes in self.parts.values()])
+
+    def task(self, *, text: bool, rhythm: bool = False, end: bool = False) -> int:
+        """Index into :data:`TASKS` of writing motion from what is given."""
+        name = (
+            "in_between" if end else "text_to_motion" if text else "speech_to_motion" if rhythm else "continuation"
+        )  # fmt: skip
+        return TASKS.index(name)
+
 
 class Vocabulary(NamedTuple):
-    """Where each kind of token lives in the one embedding table (text has its own encoder)."""
+    """Where each kind of token lives in the one embedding table."""
 
-    tasks: int
+    tasks: dict[str, int]
     lengths: int
     starts: dict[str, int]
+    pieces: int
     size: int
 
     @classmethod
     def build(cls, config: LanguageConfig) -> Vocabulary:
-        lengths = len(TASKS)
+        lengths = len(FIRST_TASKS)
         at = lengths + config.max_length + 1  # length 0 = not given
         starts = {}
         for part, codes in config.parts.items():
             starts[part] = at
             at += codes + 2  # the codes, then "end", then "not there" (start, delay, unknown part)
-        return cls(0, lengths, starts, at)
+        # Later than the rest, so that the table of a model with fewer tasks is the beginning of this one.
+        later = [task for task in config.tasks if task not in FIRST_TASKS]
+        tasks = {task: i for i, task in enumerate(FIRST_TASKS)} | {
+            task: at + i for i, task in enumerate(later)
+        }
+        at += len(later)
+        return cls(tasks, lengths, starts, at, at + config.pieces)
+
+    def spans(self, config: LanguageConfig) -> dict[str, tuple[int, int]]:
+        """Half-open rows of the table by what they mean."""
+        spans = {f"task {task}": (at, at + 1) for task, at in self.tasks.items()}
+        spans |= {"lengths": (self.lengths, self.lengths + config.max_length + 1)}
+        spans |= {part: (at, at + config.parts[part] + 2) for part, at in self.starts.items()}
+        return spans | {"pieces": (self.pieces, self.size)}
+
+
+def delayed_grid(config: LanguageConfig, codes: dict[str, np.ndarray]) -> np.ndarray:
+    """Codes ``{part: (L,)}`` -> tokens (L + 1, P): the first part ends with "end", the others lag."""
+    length = len(next(iter(codes.values())))
+    grid = np.tile(config.absent, (length + 1, 1))
+    for i, (part, delay) in enumerate(config.delays.items()):
+        if part in codes:
+            grid[delay : delay + length, i] = codes[part]
+    grid[length, 0] = next(iter(config.parts.values()))
+    return grid
+
+
+def style_input(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Styles 0 to 1 (B, 5) and which are known (B, 5) -> (B, 10) float32: centred, zero where unknown."""
+    return np.concatenate([(2 * values - 1) * known, known], axis=1).astype(np.float32)
+
+
+def rhythm_input(rhythm: np.ndarray) -> np.ndarray:
+    """Rhythm (..., 12) -> (..., 13) float32, the last says that it is given; zeros stand for none."""
+    return np.concatenate([rhythm, np.ones_like(rhythm[..., :1])], axis=-1).astype(np.float32)
 
 
 class MotionLanguageModel(nn.Module):
-    """Predicts each part's next token from the prompt and the tokens so far."""
+    """Predicts each part's next token, or a caption's next piece, from the prompt and the tokens so far."""
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
@@ -71,6 +141,13 @@ class MotionLanguageModel(nn.Module):
         self.text = nn.Sequential(nn.LayerNorm(config.text_width), nn.Linear(config.text_width, config.width))
         self.embedding = nn.Embedding(self.vocabulary.size, config.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
+        # Both begin as no influence, so that a model that did without them can learn to take them.
+        if config.style:
+            self.style = nn.Linear(2 * len(FIELDS), config.width, bias=False)
+            nn.init.zeros_(self.style.weight)
+        if config.rhythm:
+            self.rhythm = nn.Linear(RHYTHM_WIDTH + 1, config.width, bias=False)
+            nn.init.zeros_(self.rhythm.weight)
         backbone: dict[str, Any] = {
             "vocab_size": 1,  # inputs arrive as embeddings
             "hidden_size": config.width,
@@ -91,33 +168,58 @@ class MotionLanguageModel(nn.Module):
             {part: nn.Linear(config.width, codes + 1) for part, codes in config.parts.items()}
         )
 
-    def end(self, part: str) -> int:
-        return self.config.parts[part]
-
-    def absent(self, part: str) -> int:
-        return self.config.parts[part] + 1
-
-    def prefix(self, text: Tensor, length: Tensor, task: Tensor) -> Tensor:
-        """Prompt embeddings (B, W + 2, width): the text, the task word, the length word.
+    def prefix(
+        self,
+        text: Tensor,
+        length: Tensor,
+        task: Tensor,
+        ends: Tensor | None = None,
+        order: Tensor | None = None,
+    ) -> Tensor:
+        """What stands before the motion (B, W + E + 2, width): text, frames to arrive at, task, length.
 
         Args:
             text: (B, W, text_width) token embeddings of the sentence encoder, padded on the left so
                 that a word is as far from the motion whatever stands beside it in the batch.
             length: (B,) latent frames wanted, 0 = the model decides.
-            task: (B,) index into :data:`TASKS`.
+            task: (B,) index into :data:`TASKS`; one that the model does not know counts as continuation.
+            ends: (B, E, P) codes of the last frames, without delay.
+            order: (B, W + E) how text and ends are to follow each other, where rows differ in both.
         """
-        words = torch.stack([self.vocabulary.tasks + task, self.vocabulary.lengths + length], dim=1)
-        return torch.cat([self.text(text), self.embedding(words)], dim=1)
+        tasks = [self.vocabulary.tasks.get(name, TASKS.index("continuation")) for name in TASKS]
+        rows = torch.tensor(tasks, device=task.device)[task]
+        words = self.embedding(torch.stack([rows, self.vocabulary.lengths + length], dim=1))
+        context = self.text(text)
+        if ends is not None:
+            context = torch.cat([context, self.embed(ends).to(context.dtype)], dim=1)
+        if order is not None:
+            context = context.take_along_dim(order[..., None], dim=1)
+        return torch.cat([context, words], dim=1)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, L, P), each within its part's range, -> summed embeddings (B, L, width)."""
+    def embed(self, tokens: Tensor, style: Tensor | None = None, rhythm: Tensor | None = None) -> Tensor:
+        """Tokens (B, L, P), each within its part's range, -> summed embeddings (B, L, width).
+
+        Args:
+            style: (B, 10) by :func:`style_input`.
+            rhythm: (B, L, 13) by :func:`rhythm_input`, of the frame that each position predicts.
+        """
         offsets = torch.tensor([self.vocabulary.starts[p] for p in self.parts], device=tokens.device)
-        return self.embedding(tokens + offsets).sum(dim=2)
+        embedded = self.embedding(tokens + offsets).sum(dim=2)
+        if style is not None:
+            embedded = embedded + self.style(style)[:, None]
+        if rhythm is not None:
+            embedded = embedded + self.rhythm(rhythm)
+        return embedded
 
-    def forward(
+    def embed_pieces(self, pieces: Tensor) -> Tensor:
+        """Word pieces (B, L) -> (B, L, width)."""
+        embedded: Tensor = self.embedding(self.vocabulary.pieces + pieces)
+        return embedded
+
+    def read(
         self, inputs: Tensor, mask: Tensor | None = None, cache: Any = None, use_cache: bool = False
-    ) -> tuple[dict[str, Tensor], Any]:
-        """Embeddings (B, S, width) -> logits (B, S, codes + 1) per part, and the key-value cache.
+    ) -> tuple[Tensor, Any]:
+        """Embeddings (B, S, width) -> hidden states (B, S, width) and the key-value cache.
 
         Args:
             mask: (B, S_total) 1 where a position may be attended to.
@@ -128,5 +230,51 @@ class MotionLanguageModel(nn.Module):
             past_key_values=cache,
             use_cache=use_cache,
         )
-        hidden = self.dropout(output.last_hidden_state)
-        return {part: head(hidden) for part, head in self.heads.items()}, output.past_key_values
+        return self.dropout(output.last_hidden_state), output.past_key_values
+
+    def motion_logits(self, hidden: Tensor) -> dict[str, Tensor]:
+        """Hidden states (B, S, width) -> scores (B, S, codes + 1) of each part's next token."""
+        return {part: head(hidden) for part, head in self.heads.items()}
+
+    def piece_logits(self, hidden: Tensor) -> Tensor:
+        """Hidden states (B, S, width) -> scores (B, S, pieces) of a caption's next piece."""
+        return nn.functional.linear(hidden, self.embedding.weight[self.vocabulary.pieces :])
+
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None = None, cache: Any = None, use_cache: bool = False
+    ) -> tuple[dict[str, Tensor], Any]:
+        """:meth:`read`, then the scores of the motion tokens."""
+        hidden, cache = self.read(inputs, mask, cache, use_cache)
+        return self.motion_logits(hidden), cache
+
+    def start_from(self, state: dict[str, Tensor], config: LanguageConfig) -> list[str]:
+        """Take over the weights of another model of this kind as far as they fit.
+
+        Rows of the vocabulary go by what they mean (pieces only where there are as many), all others by
+        name and shape; what does not fit stays as it is.
+
+        Args:
+            state, config: of the other model.
+
+        Returns:
+            The names of the tensors that stay as they are.
+        """
+        mine = self.state_dict()
+        theirs = Vocabulary.build(config).spans(config)
+        for name, (first, last) in self.vocabulary.spans(self.config).items():
+            other = theirs.get(name, (0, 0))
+            rows = min(last - first, other[1] - other[0])
+            if name != "lengths" and rows != last - first:
+                continue
+            taken = state["embedding.weight"][other[0] : other[0] + rows]
+            if taken.shape[1:] == mine["embedding.weight"].shape[1:]:
+                mine["embedding.weight"][first : first + rows] = taken
+        left = []
+        for name, value in mine.items():
+            if name == "embedding.weight":
+                continue
+            if name in state and state[name].shape == value.shape:
+                value.copy_(state[name])
+            else:
+                left.append(name)
+        return left

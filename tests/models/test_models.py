@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from understudy.backend.conditions import Guidance
 from understudy.backend.models.compact import compact, restored
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
-from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel, Vocabulary
+from understudy.backend.models.language import (
+    TASKS,
+    LanguageConfig,
+    MotionLanguageModel,
+    Vocabulary,
+    delayed_grid,
+)
 from understudy.backend.models.schedule import ddim, sampling_steps
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
@@ -20,37 +27,32 @@ from understudy.backend.refining import Refiner
 from understudy.backend.text import TextEncoder, normalize_prompt
 from understudy.training.stages.diffusion import training_alphas
 from understudy.training.stages.geometry import chain_positions, integrate_root
-from understudy.training.stages.language import delayed_grid
 
 
-def language() -> MotionLanguageModel:
+def language(**keys: object) -> MotionLanguageModel:
     torch.manual_seed(0)
-    config = LanguageConfig(
-        parts={"lower_trans": 5, "upper": 7}, width=16, layers=2, heads=2, feed_forward=32, max_length=9
-    )
-    return MotionLanguageModel(config).eval()
+    sizes = {"width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "max_length": 9, **keys}
+    return MotionLanguageModel(LanguageConfig(parts={"lower_trans": 5, "upper": 7}, **sizes)).eval()
 
 
-def test_vocabulary_ranges_do_not_overlap() -> None:
-    config = language().config
-    vocabulary = Vocabulary.build(config)
-    ranges = [
-        range(vocabulary.tasks, len(TASKS)),
-        range(vocabulary.lengths, vocabulary.lengths + config.max_length + 1),
+@pytest.mark.parametrize("tasks", [TASKS[:2], TASKS, (*TASKS[:2], "motion_to_text")])
+def test_the_vocabulary_has_a_row_for_everything_and_none_for_two_things(tasks: tuple[str, ...]) -> None:
+    model = language(tasks=tasks, pieces=11)
+    spans = model.vocabulary.spans(model.config)
+    assert {f"task {task}" for task in tasks} <= set(spans)
+    assert [spans["lower_trans"][1] - spans["lower_trans"][0], spans["pieces"][1] - spans["pieces"][0]] == [
+        5 + 2,
+        11,
     ]
-    ranges += [
-        range(vocabulary.starts[part], vocabulary.starts[part] + codes + 2)
-        for part, codes in config.parts.items()
-    ]
-    everything = [i for r in ranges for i in r]
-    assert sorted(everything) == list(range(vocabulary.size))
+    everything = [row for first, last in spans.values() for row in range(first, last)]
+    assert sorted(everything) == list(range(Vocabulary.build(model.config).size))
 
 
 def test_delayed_grid_lags_the_later_parts_and_ends_the_first() -> None:
-    model = language()
-    grid = delayed_grid(model, {"lower_trans": np.array([1, 2, 3]), "upper": np.array([4, 5, 6])})
-    assert grid[:, 0].tolist() == [1, 2, 3, model.end("lower_trans")]
-    assert grid[:, 1].tolist() == [model.absent("upper"), 4, 5, 6]
+    config = language().config
+    grid = delayed_grid(config, {"lower_trans": np.array([1, 2, 3]), "upper": np.array([4, 5, 6])})
+    assert grid[:, 0].tolist() == [1, 2, 3, 5], "its codes, then the end"
+    assert grid[:, 1].tolist() == [config.absent[1], 4, 5, 6]
 
 
 def test_cached_steps_equal_one_pass() -> None:
@@ -178,7 +180,9 @@ def test_nucleus_sampling_keeps_to_the_nucleus() -> None:
 
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 40, 200])
 def test_windows_cover_the_clip_and_overlap(length: int) -> None:
-    spans = Refiner(None, np.ones(1), window=16, overlap=4, steps=1, guidance=1.0).windows(length)  # type: ignore[arg-type]
+    spans = Refiner(None, np.ones(1), window=16, overlap=4, steps=1, guidance=Guidance({}, {})).windows(
+        length
+    )  # type: ignore[arg-type]
     assert spans[0][0] == 0 and spans[-1][1] == length
     assert all(b[0] == a[1] - 4 and b[1] > a[1] for a, b in pairwise(spans))
     assert all(stop - start <= 16 for start, stop in spans)

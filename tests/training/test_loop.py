@@ -29,8 +29,9 @@ from understudy.training.dataset import Corpus, Motion, Segment
 from understudy.training.paraphrase import paraphrases
 from understudy.training.stages import parallel, wording
 from understudy.training.stages.common import load_config, set_up, train
-from understudy.training.stages.language import LanguageStage, PlanBatch, Plans, plan_loss
+from understudy.training.stages.language import plan_loss
 from understudy.training.stages.latents import Latents
+from understudy.training.stages.plans import PlanBatch, Plans, TaskMix
 
 from .makers import loop
 from .makers.loop import fit, settings
@@ -303,8 +304,9 @@ def test_plans_of_unknown_parts_and_short_segments_do_no_harm(
     )
     short = Segment("short", spoken().motion, 0, 9, ("a person walks forward",))
     latents = Latents(Corpus([spoken().motion], [spoken(), short]), {"upper": tokenizer.eval()})
-    config = LanguageStage(store=tmp_path, out=tmp_path, tokenizers={})
-    batch = PlanBatch(config, model, latents, wording.Captions([short], wording.Wording(), tmp_path))
+    batch = PlanBatch(
+        model.config, TaskMix(), latents, wording.Captions([short], wording.Wording(), tmp_path)
+    )
     rng = np.random.default_rng(0)
     assert batch([short], rng) is None
     segment = Segment("s", short.motion, 0, 60, short.captions)

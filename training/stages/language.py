@@ -1,23 +1,30 @@
-"""Stage 2: the motion language model learns to plan motion tokens from prompts."""
+"""Stage 2: the motion language model learns to plan motion tokens, and to tell them in words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...backend.errors import BadInput
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
+from ...backend.pieces import FILE, learn_pieces, read_pieces
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
+from ..styles import SegmentStyles
 from ..weights import Chooser, Weighting
 from .common import StageConfig, main_first, send, set_up, train
 from .latents import Latents, load_tokenizers
-from .wording import Captions, Use, Wording
+from .plans import PlanBatch, Plans, TaskMix, caption_words
+from .wording import Captions, Wording
 
 
 class LanguageStage(StageConfig):
@@ -25,140 +32,155 @@ class LanguageStage(StageConfig):
 
     tokenizers: dict[str, Path]
     model: dict[str, Any] = {}
-    text_dropout: float = 0.1
-    length_dropout: float = 0.4
-    corrupt: float = 0.08
-    """Share of input tokens replaced at random, so that the model recovers from its own slips."""
+    mix: TaskMix = TaskMix()
+    """What is trained how often, and what is told of it."""
+    pieces: int = Field(1000, ge=0)
+    """Word pieces to tell motion in, learnt from the training captions; 0: motion is not told in words."""
+    caption_weight: float = 0.2
+    """Of the loss of motion told in words, beside that of planned motion."""
     label_smoothing: float = 0.05
     weights: Weighting = Weighting()
     """Which segments are drawn oftener."""
     wording: Wording = Wording()
     """Other words and emotion tokens for captions."""
+    speeds: list[Annotated[float, Field(gt=0)]] = []
+    """Training motion is also shown played so many times as fast."""
 
 
-class Plans(NamedTuple):
-    """A batch for the language model: text (B, W, 384) with its mask (B, W), lengths (B,), tasks (B,),
-    tokens that go in (B, L, P) and tokens that must come out (B, L, P)."""
-
-    text: np.ndarray
-    text_mask: np.ndarray
-    lengths: np.ndarray
-    tasks: np.ndarray
-    inputs: np.ndarray
-    targets: np.ndarray
-
-
-class PlanBatch:
-    """Draws :class:`Plans` from captioned segments."""
-
-    def __init__(
-        self, config: LanguageStage, model: MotionLanguageModel, latents: Latents, captions: Captions
-    ) -> None:
-        self.config, self.model, self.latents, self.captions = config, model, latents, captions
-
-    def tokens(self, segment: Segment, rng: np.random.Generator) -> dict[str, np.ndarray] | None:
-        """Codes of a random stretch of the segment, at most ``max_length`` latent frames."""
-        drawn = self.latents.draw(segment, rng)
-        if drawn is None:
-            return None
-        encoded, first, last = drawn
-        longest = self.model.config.max_length
-        if last - first > longest:
-            size = int(rng.integers(longest // 2, longest + 1))
-            first = int(rng.integers(first, last - size + 1))
-            last = first + size
-        if last - first < 3:
-            return None
-        return {part: encoded.codes[part][first:last] for part in self.model.parts if part in encoded.codes}
-
-    def __call__(
-        self, segments: list[Segment], rng: np.random.Generator, *, use: Use = "training"
-    ) -> Plans | None:
-        """A batch of what the segments hold; ``None`` if all are too short. Only training is augmented."""
-        augment = use == "training"
-        config, model = self.config, self.model
-        grids, prompts, lengths, tasks = [], [], [], []
-        for segment in segments:
-            codes = self.tokens(segment, rng)
-            if codes is None:
-                continue
-            grids.append(delayed_grid(model, codes))
-            caption = self.captions.choose(segment, rng, use)
-            dropped = augment and rng.random() < config.text_dropout
-            prompts.append(None if dropped else caption)
-            tasks.append(TASKS.index("continuation" if dropped else "text_to_motion"))
-            length = len(next(iter(codes.values())))
-            lengths.append(0 if augment and rng.random() < config.length_dropout else length)
-        if not grids:
-            return None
-        size = max(len(grid) for grid in grids)
-        absent = np.array([model.absent(part) for part in model.parts])
-        targets = np.tile(absent, (len(grids), size, 1))
-        for row, grid in zip(targets, grids, strict=True):
-            row[: len(grid)] = grid
-        inputs = np.concatenate([np.tile(absent, (len(grids), 1, 1)), targets[:, :-1]], axis=1)
-        if augment:
-            replaced = rng.random(inputs.shape) < config.corrupt
-            random = np.stack(
-                [rng.integers(model.config.parts[part], size=inputs.shape[:2]) for part in model.parts],
-                axis=-1,
-            )
-            inputs = np.where(replaced & (inputs < absent - 1), random, inputs)
-        text, text_mask = self.captions.batch(prompts)
-        return Plans(text, text_mask, np.array(lengths), np.array(tasks), inputs, targets)
-
-
-def delayed_grid(model: MotionLanguageModel, codes: dict[str, np.ndarray]) -> np.ndarray:
-    """Codes ``{part: (L,)}`` -> tokens (L + 1, P): the first part ends with "end", the others lag."""
-    length = len(next(iter(codes.values())))
-    grid = np.tile([model.absent(part) for part in model.parts], (length + 1, 1))
-    for i, part in enumerate(model.parts):
-        delay = model.config.delays[part]
-        if part in codes:
-            grid[delay : delay + length, i] = codes[part]
-    grid[length, 0] = model.end(model.parts[0])
-    return grid
+def embed_plans(model: MotionLanguageModel, plans: Plans) -> tuple[Tensor, Tensor]:
+    """The whole sequence of a batch (B, N, width) and which positions exist (B, N)."""
+    device = model.embedding.weight.device
+    order = send(plans.order, device) if plans.ends.shape[1] else None  # text alone is in order already
+    prefix = model.prefix(
+        send(plans.text, device),
+        send(plans.lengths, device),
+        send(plans.tasks, device),
+        None if order is None else send(plans.ends, device),
+        order,
+    )
+    body = model.embed(
+        send(plans.inputs, device),
+        send(plans.style, device) if model.config.style else None,
+        send(plans.rhythm, device) if model.config.rhythm else None,
+    )
+    if model.config.pieces:
+        pieces = send(plans.pieces_in, device)
+        body = torch.where((pieces >= 0)[..., None], model.embed_pieces(pieces.clamp(min=0)), body)
+    rows, size = plans.targets.shape[:2]
+    ones = np.ones((rows, size + 2), bool)  # the task, the length; what follows a motion nobody attends to
+    mask = send(np.concatenate([plans.context_mask, ones], axis=1), device).long()
+    return torch.cat([prefix, body], dim=1), mask
 
 
 def plan_loss(
-    model: MotionLanguageModel, plans: Plans, smoothing: float = 0.0
+    model: MotionLanguageModel, plans: Plans, smoothing: float = 0.0, caption_weight: float = 1.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross-entropy over the motion positions, and the share of tokens predicted right."""
-    device = model.embedding.weight.device
-    prefix = model.prefix(send(plans.text, device), send(plans.lengths, device), send(plans.tasks, device))
-    embedded = torch.cat([prefix, model.embed(send(plans.inputs, device))], dim=1)
-    rows, size = plans.targets.shape[:2]
-    ones = np.ones((rows, embedded.shape[1] - plans.text.shape[1]), bool)
-    mask = send(np.concatenate([plans.text_mask, ones], axis=1), device).long()
-    logits, _ = model(embedded, mask)
-    targets = send(plans.targets, device)
+    """Cross-entropy over the motion positions and over the captions, and the shares of tokens predicted right."""
+    embedded, mask = embed_plans(model, plans)
+    size = plans.targets.shape[1]
+    hidden = model.read(embedded, mask)[0][:, -size:]
+    targets = send(plans.targets, hidden.device)
     losses, right, counts = [], [], []
-    for i, part in enumerate(model.parts):
+    for i, (part, logits) in enumerate(model.motion_logits(hidden).items()):
         # Nothing here depends on values on the host: a GPU need not wait.
-        scores = logits[part][:, -size:].float().flatten(0, 1)
+        scores = logits.float().flatten(0, 1)
         wanted = targets[..., i].flatten()
-        wanted = wanted.masked_fill(wanted == model.absent(part), -100)
+        wanted = wanted.masked_fill(wanted == model.config.parts[part] + 1, -100)
         losses.append(F.cross_entropy(scores, wanted, label_smoothing=smoothing, reduction="sum"))
         right.append((scores.argmax(-1) == wanted).sum())
         counts.append((wanted != -100).sum())
     count = torch.stack(counts)
     mean = torch.stack(losses) / count.clamp(min=1)
-    accuracy = torch.stack(right).sum() / count.sum().clamp(min=1)
-    return mean.sum() / (count > 0).sum().clamp(min=1), {"accuracy": accuracy}
+    loss = mean.sum() / (count > 0).sum().clamp(min=1)
+    numbers = {"accuracy": torch.stack(right).sum() / count.sum().clamp(min=1)}
+    told = np.flatnonzero((plans.pieces_out >= 0).any(axis=1))
+    if len(told):
+        caption_loss, numbers["caption_accuracy"] = _caption_loss(model, hidden, plans, told, smoothing)
+        loss = loss + caption_weight * caption_loss
+    return loss, numbers
+
+
+def _caption_loss(
+    model: MotionLanguageModel, hidden: Tensor, plans: Plans, rows: np.ndarray, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and accuracy of the word pieces of the rows that have any."""
+    scores = model.piece_logits(hidden[send(rows, hidden.device)]).float().flatten(0, 1)
+    wanted = send(plans.pieces_out[rows], hidden.device).flatten()
+    loss = F.cross_entropy(scores, wanted, label_smoothing=smoothing, ignore_index=-1)
+    return loss, (scores.argmax(-1) == wanted).sum() / (wanted >= 0).sum()
+
+
+def stage_pieces(config: LanguageStage, training: Sequence[Segment], captions: Captions) -> Tokenizer | None:
+    """The word pieces of the stage: those in its folder, those of the stage it starts from, or new ones.
+
+    Raises:
+        BadInput: the file is broken.
+    """
+    if not config.pieces:
+        return None
+    kept = config.out / FILE
+    if not kept.exists():
+        config.out.mkdir(parents=True, exist_ok=True)
+        older = config.init_from / FILE if config.init_from is not None else None
+        if older is not None and older.exists():
+            pieces = read_pieces(older)
+        else:
+            texts = {text for segment in training for text in captions.possible(segment)}
+            pieces = learn_pieces({caption_words(text) for text in texts}, config.pieces)
+        temporary = kept.with_suffix(".tmp")
+        temporary.write_text(pieces.to_str(), "utf-8")
+        temporary.replace(kept)
+    return read_pieces(kept)
+
+
+def start_from(model: MotionLanguageModel, folder: Path) -> None:
+    """Let a new model begin with the weights of a trained stage as far as they fit.
+
+    Raises:
+        BadInput: the folder holds no trained language model.
+    """
+    try:
+        config = LanguageConfig.model_validate_json((folder / "config.json").read_text("utf-8"))
+        state = load_file(folder / "model.safetensors")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} holds no trained language model.", field="init_from") from error
+    left = model.start_from(state, config)
+    print(f"language starts from {folder}" + (f"; new: {', '.join(left)}" if left else ""), flush=True)
+
+
+EVALUATIONS: dict[str, dict[str, Any]] = {
+    "": {},
+    "_reworded": {"use": "evaluation"},
+    "_styled": {"styled": True},
+    "_rhythm": {"in_rhythm": True},
+    "_unprompted": {"task": "continuation"},
+    "_between": {"task": "in_between"},
+    "_told": {"task": "motion_to_text"},
+}
+"""What is measured on validation segments, by the ending of its name: what is shown of them."""
 
 
 def run(config: LanguageStage) -> dict[str, float]:
     device = set_up(config)
     with main_first():
-        corpus = load_corpus(config.store, datasets=tuple(config.datasets))
+        corpus = load_corpus(config.store, datasets=tuple(config.datasets), speeds=tuple(config.speeds))
         captions = Captions(corpus.segments, config.wording, config.store / "features")
+        training, validation = corpus.split("train").segments, corpus.split("val").segments
+        pieces = stage_pieces(config, training, captions)
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers, device=device)
     parts = {part: t.config.codes for part, t in tokenizers.items()}
-    model_config = LanguageConfig(parts=parts, text_width=WIDTH, **config.model)
+    learnt = {
+        "tasks": TASKS if pieces else tuple(task for task in TASKS if task != "motion_to_text"),
+        "pieces": pieces.get_vocab_size() if pieces else 0,
+        "style": True,
+        "rhythm": True,
+    }
+    model_config = LanguageConfig(parts=parts, text_width=WIDTH, **{**learnt, **config.model})
     model = MotionLanguageModel(model_config).to(device)
-    training, validation = corpus.split("train").segments, corpus.split("val").segments
-    batch = PlanBatch(config, model, latents, captions)
+    if config.init_from is not None:
+        start_from(model, config.init_from)
+    batch = PlanBatch(model_config, config.mix, latents, captions, SegmentStyles(corpus.segments), pieces)
     choose = Chooser(training, config.weights)
 
     def draw(rng: np.random.Generator) -> Plans:
@@ -169,24 +191,28 @@ def run(config: LanguageStage) -> dict[str, float]:
         raise BadInput(f"The segments of {config.store} are too short to plan.", field="store")
 
     def loss(plans: Plans) -> tuple[Tensor, dict[str, Tensor]]:
-        return plan_loss(model, plans, config.label_smoothing)
+        return plan_loss(model, plans, config.label_smoothing, config.caption_weight)
+
+    def measure(segments: list[Segment], shown: dict[str, Any]) -> dict[str, float]:
+        rng = np.random.default_rng(7)
+        values = []
+        for _repeat in range(2 if segments else 0):
+            drawn = [segments[i] for i in rng.integers(len(segments), size=32)]
+            plans = batch(drawn, rng, **{"use": "plain", **shown})
+            if plans is not None:
+                value, numbers = plan_loss(model, plans)
+                told = shown.get("task") == "motion_to_text"
+                values.append((value.item(), numbers["caption_accuracy" if told else "accuracy"].item()))
+        return {
+            name: float(np.mean([v[i] for v in values])) for i, name in enumerate(("loss", "accuracy")) if values
+        }  # fmt: skip
 
     def evaluate(_: nn.Module) -> dict[str, float]:
-        numbers = {}
-        uses: tuple[tuple[str, list[Segment], Use], ...] = (
-            ("train", training, "plain"), ("val", validation, "plain"), ("val_reworded", validation, "evaluation"),
-        )  # fmt: skip
-        for name, segments, use in uses:
-            rng = np.random.default_rng(7)
-            values = []
-            for _repeat in range(2 if segments else 0):
-                plans = batch([segments[i] for i in rng.integers(len(segments), size=32)], rng, use=use)
-                if plans is not None:
-                    values.append(plan_loss(model, plans))
-            if values:
-                numbers[f"{name}_loss"] = float(np.mean([v.item() for v, _ in values]))
-                numbers[f"{name}_accuracy"] = float(np.mean([a["accuracy"].item() for _, a in values]))
-        return numbers
+        found = {f"train_{k}": v for k, v in measure(training, {}).items()}
+        for name, shown in EVALUATIONS.items():
+            if shown.get("task", "continuation") in model_config.tasks:
+                found |= {f"val{name}_{k}": v for k, v in measure(validation, shown).items()}
+        return found
 
     return train(
         config,

@@ -42,7 +42,7 @@ class Captions(CaptionEmbeddings):
 
     def __init__(self, segments: Sequence[Segment], wording: Wording, cache: Path) -> None:
         self.wording = wording
-        super().__init__({text for segment in segments for text in self._possible(segment)}, cache)
+        super().__init__({text for segment in segments for text in self.possible(segment)}, cache)
 
     def _reworded(self, caption: str, use: Use) -> tuple[str, ...]:
         if use == "training" and self.wording.paraphrase:
@@ -52,7 +52,8 @@ class Captions(CaptionEmbeddings):
             return (other,) if other else ()
         return ()
 
-    def _possible(self, segment: Segment) -> Iterable[str]:
+    def possible(self, segment: Segment) -> Iterable[str]:
+        """Every wording that may be drawn for the segment."""
         training = segment.motion.split == "train"
         for caption in segment.captions:
             texts = (caption, *self._reworded(caption, "training" if training else "evaluation"))
