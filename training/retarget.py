@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..backend.motion import rotations as rot
+from ..backend.motion.alignment import swing
 from ..backend.motion.clip import Clip
 from ..backend.motion.skeleton import (
     INDEX,
@@ -30,6 +31,7 @@ from ..backend.motion.skeleton import (
     PARTS,
     REST_OFFSETS,
 )  # fmt: skip
+from ..backend.motion.stance import leg_length
 from .formats.source import SourceMotion
 
 STILL = 0.25
@@ -174,24 +176,6 @@ def _alignment(motion: SourceMotion, name: str, drive: Drive) -> np.ndarray:
     return swing(ours, theirs)
 
 
-def swing(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Rotation (3, 3) that turns one bone direction onto another and keeps "forward" (+Z) forward.
-
-    Bones of the arms and legs lie across the body's forward axis in any rest pose, so it fixes their
-    twist: an arm lowered from a T-pose turns about +Z alone, which the shortest arc between two bones
-    that are not quite straight does not. Bones that point forward themselves take the shortest arc.
-    """
-    axes = []
-    for bone in (ours, theirs):
-        along = bone / np.linalg.norm(bone)
-        if abs(along[2]) > 0.8:
-            return rot.quaternion_to_matrix(rot.shortest_arc(ours, theirs))
-        forward = np.array([0.0, 0.0, 1.0]) - along[2] * along
-        forward /= np.linalg.norm(forward)
-        axes.append(np.stack([along, np.cross(forward, along), forward], axis=1))
-    return axes[1] @ axes[0].T
-
-
 def _foot(
     motion: SourceMotion, rig: Rig, side: str, foot: Foot, world: np.ndarray, driven: np.ndarray
 ) -> dict[str, list[float]]:
@@ -269,13 +253,6 @@ def speed(points: np.ndarray, fps: float) -> np.ndarray:
     if len(points) < 2:
         return np.zeros(len(points))
     return np.linalg.norm(np.gradient(points, axis=0), axis=-1) * fps
-
-
-def leg_length() -> float:
-    """Hip to ankle along the bones of our skeleton, metres."""
-    return float(
-        np.linalg.norm(REST_OFFSETS[INDEX["left_knee"]]) + np.linalg.norm(REST_OFFSETS[INDEX["left_ankle"]])
-    )
 
 
 def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
