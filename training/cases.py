@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -27,7 +27,7 @@ LONGEST = 300
 """Frames: a longer segment is asked for up to here."""
 LONGEST_PROMPT = 500
 
-Without = Literal["language", "diffusion"]
+Without = Literal["language", "diffusion", "best_of_n"]
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,19 @@ def reworded(cases: Sequence[Case]) -> list[Case]:
 
 
 def right_answers(cases: Sequence[Case], *, action: bool) -> np.ndarray:
-    """(N, N) whose motion answers whose caption: the same recording or the same words; with ``action``,
-    also the same action."""
+    """(N, N) whose motion (column) answers whose caption (row): the same recording, or a motion that has been
+    told in the very words; with ``action``, also the same action.
+
+    Sets whose captions come from templates repeat them, and a clip that was told so is no wrong answer.
+    """
     recordings = np.array([case.segment.motion.name for case in cases])
-    captions = np.array([normalize_prompt(case.caption) for case in cases])
+    asked = [normalize_prompt(case.caption) for case in cases]
+    told = [
+        {text, *map(normalize_prompt, case.segment.captions)} for text, case in zip(asked, cases, strict=True)
+    ]
     actions = np.array([case.action for case in cases])
-    right = (recordings[:, None] == recordings) | (captions[:, None] == captions)
+    right = recordings[:, None] == recordings
+    right |= np.array([[text in words for words in told] for text in asked], dtype=bool).reshape(right.shape)
     if action:
         right |= (actions[:, None] == actions) & (actions != "other")
     return right
@@ -127,22 +134,31 @@ def perform(
     *,
     samples: int = 1,
     guidance: float | None = None,
+    style: Mapping[str, float] | None = None,
+    longest: tuple[float, float] = (0.0, LONGEST / FPS),
     on_case: Callable[[int], None] = lambda done: None,
 ) -> list[Made]:
-    """The clips a pack makes of the cases, cleaned up; ``on_case`` is told how many are done."""
+    """The clips a pack makes of the cases, cleaned up; ``on_case`` is told how many are done.
+
+    Args:
+        style: sliders, each from 0 to 1.
+        longest: shortest and longest clip that is asked for, seconds.
+    """
     made: list[Made] = []
     for case in cases:
         on_case(len(made))
+        seconds = float(np.clip(case.seconds, *longest))
         params = GenerateParams(
             prompt=case.caption[:LONGEST_PROMPT],
-            seconds=case.seconds,
+            seconds=seconds,
             seed=case.seed,
             samples=samples,
             guidance=guidance,
+            style=cast(Any, dict(style or {})),
         )
         started = time.perf_counter()
         clips = pipeline.generate(params)
-        cost = (time.perf_counter() - started) / (case.seconds * samples)
+        cost = (time.perf_counter() - started) / (seconds * samples)
         made.append(Made(case, tuple(clips), cost))
     return made
 
@@ -156,12 +172,12 @@ class _Ablated:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def plan_start(self, text: Any, length: np.ndarray, task: np.ndarray) -> Any:
-        return None if self._without == "language" else self._engine.plan_start(text, length, task)
+    def plan_start(self, *wishes: Any, **more: Any) -> Any:
+        return None if self._without == "language" else self._engine.plan_start(*wishes, **more)
 
-    def plan_step(self, state: Any, tokens: np.ndarray) -> dict[str, np.ndarray]:
+    def plan_step(self, state: Any, tokens: np.ndarray, *more: Any) -> dict[str, np.ndarray]:
         if self._without != "language":
-            return self._engine.plan_step(state, tokens)
+            return self._engine.plan_step(state, tokens, *more)
         # Nobody reads this plan; it only has to be as long as was asked.
         return {part: np.zeros((len(tokens), codes + 1), np.float32) for part, codes in self._sizes.items()}
 
@@ -175,11 +191,15 @@ class _Ablated:
 
 @contextmanager
 def ablated(pipeline: Pipeline, without: Without) -> Iterator[Pipeline]:
-    """The pipeline without a model: no ``language``: the diffusion refines without a plan; no ``diffusion``:
-    the plan is decoded as it is."""
-    engine = pipeline.engine
-    pipeline.engine = cast(TorchEngine, _Ablated(engine, without, dict(pipeline.config.language.parts)))
+    """The pipeline without something: no ``language``: the diffusion refines without a plan; no ``diffusion``:
+    the plan is decoded as it is; no ``best_of_n``: one plan is written, and kept."""
+    engine, config = pipeline.engine, pipeline.config
+    if without == "best_of_n":
+        sampling = config.sampling.model_copy(update={"candidates": 1})
+        pipeline.config = config.model_copy(update={"sampling": sampling})
+    else:
+        pipeline.engine = cast(TorchEngine, _Ablated(engine, without, dict(config.language.parts)))
     try:
         yield pipeline
     finally:
-        pipeline.engine = engine
+        pipeline.engine, pipeline.config = engine, config

@@ -6,6 +6,7 @@ motion itself and the motion of the nearest caption, which is what a search of t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,8 @@ import numpy as np
 
 from ..backend.errors import BadInput
 from ..backend.models.alignment import Alignment
-from ..backend.motion.features import clip_from_features
 from ..backend.pipeline import Pipeline, load_pipeline
+from ..backend.protocol.messages import GenerateParams
 from ..backend.text import TextEncoder
 from .actions import ACTIONS, actions_of
 from .cases import (
@@ -35,10 +36,13 @@ from .cases import (
     usable,
 )
 from .dataset import Corpus, Segment, load_corpus
-from .metrics import Neighbours, descriptor, descriptor_of_clip, physics, plausibility
+from .halves import measure_halves
+from .metrics import Neighbours, descriptor, descriptor_of_clip, plausibility
 from .progress import Progress
 from .reconstruct import pack_tokenizers, reconstruction
 from .retrieval import cut, load_alignment
+from .sliders import crowd_of, differing, measure_sliders
+from .targets import targets
 from .text_metrics import Number, Space, hits, row, subset_fid, variety
 
 SPLITS = {
@@ -50,8 +54,9 @@ SPLITS = {
 TEXT = ("val", "reworded", "train")
 """Splits that get the table of text to motion."""
 PHYSICS = {
-    "slide_share": "share of contact frames above 2.5 cm/s",
-    "penetration_mean": "mean floor penetration in cm",
+    "foot_skate": "mean speed of feet in contact in cm/s",
+    "skate_share": "share of contact frames above 2.5 cm/s",
+    "penetration": "mean floor penetration in cm",
     "jerk": "mean jerk in m/s3",
 }
 SAMPLES = 8
@@ -69,6 +74,8 @@ class Options:
         alignment: folder of a trained alignment model; without it, nothing is measured in its space.
         without: models to leave out, each in a run of its own.
         guidance: scales of the diffusion's guidance to try.
+        sliders: prompts that are performed with every style slider at every level; 0 for none.
+        halves: perform the fifty pairs of prompts for the halves of the body.
     """
 
     cases: int = 20
@@ -78,17 +85,8 @@ class Options:
     replications: int = 20
     without: tuple[Without, ...] = ()
     guidance: tuple[float, ...] = ()
-
-
-def _summary(reports: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and spread of each number over clips."""
-    return {
-        key: {
-            "mean": float(np.nanmean([r[key] for r in reports])),
-            "std": float(np.nanstd([r[key] for r in reports])),
-        }
-        for key in reports[0]
-    }
+    sliders: int = 0
+    halves: bool = False
 
 
 # ------------------------------------------------------------------------------ search and neighbours
@@ -145,7 +143,7 @@ def action_match(made: Sequence[Made], library: Library) -> dict[str, Any] | Non
     Beside the model stand the captured motion (its own recording left out), the nearest caption's motion,
     and chance. Captions that name no action are left out; ``None`` where none does.
     """
-    rows, reports, truths = [], [], []
+    rows = []
     named = [each for each in made if each.case.action != "other"]
     for each in named:
         case, clip = each.case, each.clips[0]
@@ -166,8 +164,6 @@ def action_match(made: Sequence[Made], library: Library) -> dict[str, Any] | Non
                 "chance": library.chance(case.action),
             }
         )
-        reports.append(physics(clip))
-        truths.append(physics(clip_from_features(captured)))
     if not rows:
         return None
     return {
@@ -177,8 +173,6 @@ def action_match(made: Sequence[Made], library: Library) -> dict[str, Any] | Non
             for key in ("match", "match_3", "captured", "search", "chance")
         },
         "compute_seconds_per_second": float(np.median([m.cost for m in made])),
-        "physics_generated": _summary(reports),
-        "physics_captured": _summary(truths),
         "rows": rows,
     }
 
@@ -372,6 +366,37 @@ class _Evaluation:
             ),
         }
 
+    def sliders(self) -> dict[str, Any]:
+        """Style sliders on prompts of other captions than those of training, where there are any."""
+        real = draw_cases(self.real, len(self.real), self.options.seed)
+        told = self.progress or (lambda what, done, total: None)
+        return measure_sliders(
+            self.pipeline, differing(real, self.options.sliders), crowd_of(real), self.space,
+            replications=self.options.replications, seed=self.options.seed, progress=told,
+        )  # fmt: skip
+
+    def halves(self) -> dict[str, Any]:
+        """Prompts of the halves, judged by rules that are tried on all captured motion."""
+        told = self.progress or (lambda what, done, total: None)
+        captured = [*self.training, *self.validation]
+        return measure_halves(self.pipeline, captured, self.space, seed=self.options.seed, progress=told)
+
+
+def speed(pipeline: Pipeline, *, seconds: float = 6.0, runs: int = 3) -> dict[str, Any]:
+    """Seconds of computing for one clip of six seconds when everything is loaded: the median of some runs."""
+    import torch
+
+    taken = []
+    for seed in range(runs + 1):
+        started = time.perf_counter()
+        pipeline.generate(GenerateParams(prompt="a person walks forward", seconds=seconds, seed=seed))
+        taken.append(time.perf_counter() - started)
+    return {
+        "seconds": float(np.median(taken[1:])),
+        "threads": torch.get_num_threads(),
+        "device": pipeline.engine.device,
+    }
+
 
 def evaluate(
     pack: str, store: Path, options: Options = Options(), progress: Progress | None = None
@@ -394,7 +419,8 @@ def evaluate(
             "datasets": sorted({s.motion.dataset for s in corpus.segments}),
             "validation_segments": len(evaluation.validation),
             "alignment": options.alignment is not None,
-            "best_of_n": "not measured: the pipeline draws one clip per sample and chooses none",
+            "candidates": pipeline.config.sampling.candidates,
+            "missing": [],
         },
         "cases": {},
         "text": {},
@@ -423,14 +449,27 @@ def evaluate(
         numbers["variety"] = evaluation.variety()
     motions = {id(s.motion): s.motion for s in evaluation.real}
     numbers["tokenizers"] = reconstruction(pack_tokenizers(pipeline.pack.path), list(motions.values()))
+    numbers["speed"] = speed(pipeline)
+    for name, measured in (("sliders", options.sliders), ("halves", options.halves)):
+        try:
+            numbers[name] = getattr(evaluation, name)() if measured else None
+        except BadInput as error:  # what the pack cannot do is left out, and said
+            numbers[name] = None
+            numbers["settings"]["missing"].append(error.message)
+    if numbers["halves"] and "missing" in numbers["halves"]:
+        numbers["settings"]["missing"].append(numbers["halves"]["missing"])
     numbers["ablations"] = {}
     for without in options.without:
+        if without == "best_of_n" and pipeline.config.sampling.candidates == 1:
+            numbers["settings"]["missing"].append("The pack writes one plan per clip and chooses none.")
+            continue
         with ablated(pipeline, without):
             numbers["ablations"][without] = evaluation.other_run(f"without {without}", cases[asked])
     numbers["guidance"] = {
         f"{scale:g}": evaluation.other_run(f"guidance {scale:g}", cases[asked], scale)
         for scale in options.guidance
     }
+    numbers["targets"] = targets(numbers)
     return numbers
 
 
@@ -454,13 +493,16 @@ def headline(numbers: dict[str, Any]) -> dict[str, float]:
         if split in ("balanced", "reworded"):
             continue
         for key, label in PHYSICS.items():
-            result[f"{name}: {label}, generated"] = found["physics_generated"][key]["mean"]
-            result[f"{name}: {label}, captured"] = found["physics_captured"][key]["mean"]
+            for who in ("generated", "captured"):
+                result[f"{name}: {label}, {who}"] = numbers["physics"][split][key][who]["mean"]
     for split, table in numbers.get("text", {}).items():
         name = SPLITS[split]
         for who, label in (("generated", "generated"), ("captured", "captured"), ("search", "nearest caption's motion")):  # fmt: skip
             if "R3" in table[who]:
                 result[f"{name}: R-precision@3 of 32, {label}"] = table[who]["R3"]["mean"]
+                result[f"{name}: the same, other clips told in the same words are right too, {label}"] = (
+                    table[who]["R3_recording"]["mean"]
+                )
         if "fid" in table["generated"] and table["training_subset_fid"]:
             result[f"{name}: FID to validation motion, generated"] = table["generated"]["fid"]["mean"]
             result[f"{name}: FID of as many training clips"] = table["training_subset_fid"]["mean"]
@@ -468,6 +510,14 @@ def headline(numbers: dict[str, Any]) -> dict[str, float]:
         result[f"tokenizer, {part}: joint error in mm"] = errors["mpjpe_mm"]
     if numbers.get("variety"):
         result["variety: multimodality against real clips of the action"] = numbers["variety"]["ratio"]
+    for slider, found in ((numbers.get("sliders") or {}).get("sliders") or {}).items():
+        result[f"slider {slider}: Spearman with what is measured"] = found["spearman"]["mean"]
+        if "drop" in found:
+            result[f"slider {slider}: share of R-precision@3 lost"] = found["drop"]
+    for half in ("upper", "lower") if (numbers.get("halves") or {}).get("halves") else ():
+        result[f"prompts of the halves: {half} half recognised"] = numbers["halves"]["halves"][half]["mean"]
+    if numbers.get("speed"):
+        result["seconds for a clip of 6 s, warm"] = numbers["speed"]["seconds"]
     costs = [numbers[split]["compute_seconds_per_second"] for split in SPLITS if split in numbers]
     if costs:
         result["seconds of computing per second of motion (torch, CPU)"] = costs[0]

@@ -19,7 +19,7 @@ WHO = {"generated": "generated", "captured": "captured motion", "search": "neare
 COLOURS = {"generated": "#2a6f97", "captured": "#8a8a8a", "search": "#c98b2b"}
 RIGHT = {
     "": "strict",
-    "_recording": "same recording or words count",
+    "_recording": "told in the same words counts too",
     "_action": "same action counts too",
 }
 PHYSICS = {
@@ -105,10 +105,13 @@ def page(numbers: dict[str, Any]) -> list[Block]:
             f"Sets: {', '.join(settings['datasets'])}. {settings['cases']} captions of each kind at most, "
             f"{settings['validation_segments']} validation segments, seed {settings['seed']}, "
             f"{settings['replications']} replications. ± is half of the 95 % interval over captions. "
-            f"Best of N: {settings['best_of_n']}."
-        )
+            f"Plans written for each clip, of which one is kept: {settings['candidates']}."
+        ),
+        *(Paragraph(f"Not measured: {sentence}") for sentence in settings["missing"]),
     ]
-    for part in (_text, _variety, _action, _physics, _tokenizers, _other_runs, _groups):
+    for part in (
+        _targets, _text, _variety, _sliders, _halves, _action, _physics, _tokenizers, _other_runs, _groups,
+    ):  # fmt: skip
         blocks += part(numbers)
     if not settings["alignment"]:
         blocks.append(
@@ -137,6 +140,12 @@ def _text(numbers: dict[str, Any]) -> list[Block]:
                 + [_plain(found[f"R3{s}"]["mean"] if f"R3{s}" in found else None) for s in RIGHT if s]
                 + [_pm(found.get(key)) for key in ("mm_dist", "fid", "diversity")]
             )
+        if "R3" in table["generated"]:
+            by_chance = {
+                name: found["chance"] for name, found in table["generated"].items() if name[0] == "R"
+            }
+            names = ("R1", "R2", "R3", *(f"R3{s}" for s in RIGHT if s))
+            rows.append(["chance", *(_plain(by_chance[name]) for name in names), "", "", ""])
         header = ["", "R@1", "R@2", "R@3", *(f"R@3, {RIGHT[s]}" for s in RIGHT if s)]
         blocks.append(Table([*header, "MM-dist", "FID", "diversity"], rows))
         subset = table.get("training_subset_fid")
@@ -155,6 +164,90 @@ def _text(numbers: dict[str, Any]) -> list[Block]:
             Figure("r-precision", "R-precision@3 in groups of 32, strict.", _plot(_bars, numbers["text"]))
         )
     return blocks
+
+
+def _targets(numbers: dict[str, Any]) -> list[Block]:
+    said = {True: "yes", False: "no", None: "not measured"}
+    rows = [
+        [row["name"], row["to_reach"], _plain(row["value"]), said[row["met"]], row["note"]]
+        for row in numbers["targets"]
+    ]
+    return [Heading("Targets"), Table(["target", "to reach", "measured", "met", ""], rows)]
+
+
+def _sliders(numbers: dict[str, Any]) -> list[Block]:
+    found = numbers.get("sliders")
+    if not found:
+        return []
+    rows = []
+    for slider, each in found["sliders"].items():
+        kept = [_plain(value, 2) for value in each.get("R3", [])]
+        rows.append([slider, _pm(each["spearman"], 2), *(_plain(value) for value in each["measured"])])
+        rows[-1] += [", ".join(kept) or "–", _plain(each.get("drop"), 2)]
+    header = ["slider", "Spearman", *(f"measured at {level:g}" for level in found["levels"])]
+    free = f" Without sliders R-precision@3 is {_pm(found['R3'], 2)}." if "R3" in found else ""
+    return [
+        Heading(f"Style sliders, {len(found['prompts'])} prompts"),
+        Table([*header, "R@3 at these levels", "R@3 lost"], rows),
+        Paragraph(
+            "Spearman's correlation of slider and measurement, mean over prompts. R-precision@3 is of a clip "
+            f"among 31 captured ones of other actions.{free}"
+        ),
+        Figure(
+            "sliders", "What is measured against the slider; grey: single prompts.", _plot(_curves, found)
+        ),
+    ]
+
+
+def _halves(numbers: dict[str, Any]) -> list[Block]:
+    found = numbers.get("halves")
+    if not found:
+        return []
+    rows = []
+    ways = {"halves": "each half by its own prompt", "one_sentence": "both in one sentence"}
+    for key, label in ways.items():
+        if found[key] is None:
+            continue
+        each, space = found[key], found[key].get("space")
+        rows.append(
+            [label, *(_pm(each[half], 2) for half in ("upper", "lower", "both", "false"))]
+            + [_pm(space[half], 2) if space else "–" for half in ("upper", "lower")]
+        )
+    header = ["asked", "arms shown", "legs shown", "both", "rules of other arms fire"]
+    actions = []
+    own = found["halves"] and found["halves"]["actions"]
+    for half, shares in found["one_sentence"]["actions"].items():
+        for does, value in shares.items():
+            trust = found["trust"][does]
+            actions.append(
+                [half, does, _plain(own[half][does] if own else None, 2), _plain(value, 2)]
+                + [f"{trust['shown']} of {trust['clips']}", f"{trust['false']} of {trust['others']}"]
+            )
+    captured = found.get("trust_space") or {}
+    told = "; ".join(
+        f"{half}: {_pm(each, 2)} of {each['clips']:.0f} clips" for half, each in captured.items() if each
+    )
+    return [
+        Heading(f"Prompts of the halves, {found['pairs']} pairs"),
+        Table([*header, "arms nearest in the space", "legs nearest in the space"], rows),
+        Table(
+            [
+                "half",
+                "asked",
+                "shown",
+                "in one sentence",
+                "captured clips: shown",
+                "captured clips of others: false",
+            ],
+            actions,
+        ),
+        Paragraph(
+            "Shown: by rules on joint positions; the last two columns are the same rules on captured clips "
+            "whose captions tell of the action, or of others. Nearest in the space: nearest to the own prompt "
+            f"among all prompts of the half, in the alignment model's view of it (chance 0.1 for arms, 0.2 for "
+            f"legs).{' Captured clips are nearest to theirs: ' + told + '.' if told else ''}"
+        ),
+    ]
 
 
 def _variety(numbers: dict[str, Any]) -> list[Block]:
@@ -229,7 +322,7 @@ def _tokenizers(numbers: dict[str, Any]) -> list[Block]:
 
 
 def _other_runs(numbers: dict[str, Any]) -> list[Block]:
-    runs = {f"without {name}": run for name, run in numbers["ablations"].items()}
+    runs = {f"without {name.replace('_', ' ')}": run for name, run in numbers["ablations"].items()}
     runs |= {f"guidance {scale}": run for scale, run in numbers["guidance"].items()}
     if not runs:
         return []
@@ -306,6 +399,16 @@ def _bars(canvas: Any, text: dict[str, Any]) -> None:
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("R-precision@3")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _curves(canvas: Any, found: dict[str, Any]) -> None:
+    for i, (slider, each) in enumerate(found["sliders"].items()):
+        axes = canvas.add_subplot(1, len(found["sliders"]), i + 1)
+        for row in each["rows"]:
+            axes.plot(found["levels"], row, color="#cccccc", linewidth=0.8)
+        axes.plot(found["levels"], each["measured"], marker="o", color=COLOURS["generated"])
+        axes.set_xlabel(f"slider {slider}")
+        axes.set_title(f"Spearman {each['spearman']['mean']:.2f}", fontsize=9)
 
 
 def _sweep(canvas: Any, guidance: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ from .retrieval import (
 
 Number = dict[str, float]
 """``mean`` and ``half`` of the 95 % interval over captions; R-precision also has ``half_groupings``, which
-is what published tables print: how far other groups of the same captions move the mean."""
+is what published tables print: how far other groups of the same captions move the mean; and ``chance``, what
+motion that has nothing to do with the captions reaches: more than k of 32 where several answers are right."""
 
 
 class Space:
@@ -36,26 +38,26 @@ class Space:
 
     def __init__(self, model: Alignment, encoder: TextEncoder) -> None:
         self._model, self._encoder = model, encoder
-        self._segments: dict[tuple[int, int, int], np.ndarray] = {}
-        self._clips: dict[int, tuple[Clip, np.ndarray]] = {}
+        self._segments: dict[tuple[int, int, int, str], np.ndarray] = {}
+        self._clips: dict[tuple[int, str], tuple[Clip, np.ndarray]] = {}
 
-    def texts(self, captions: Sequence[str]) -> np.ndarray:
-        return embed_texts(self._model, captions, self._encoder)[0]
+    def texts(self, captions: Sequence[str], view: str = "whole") -> np.ndarray:
+        return embed_texts(self._model, captions, self._encoder, view)[0]
 
-    def clips(self, clips: Sequence[Clip]) -> np.ndarray:
-        new = list({id(clip): clip for clip in clips if id(clip) not in self._clips}.values())
+    def clips(self, clips: Sequence[Clip], view: str = "whole") -> np.ndarray:
+        new = list({id(clip): clip for clip in clips if (id(clip), view) not in self._clips}.values())
         if new:
             # The clip is kept too, so that no other gets its id.
-            rows = embed_clips(self._model, new)
-            self._clips.update({id(clip): (clip, r) for clip, r in zip(new, rows, strict=True)})
-        return np.stack([self._clips[id(clip)][1] for clip in clips])
+            rows = embed_clips(self._model, new, view)
+            self._clips.update({(id(clip), view): (clip, r) for clip, r in zip(new, rows, strict=True)})
+        return np.stack([self._clips[id(clip), view][1] for clip in clips])
 
-    def segments(self, segments: Sequence[Segment]) -> np.ndarray:
-        keys = [(id(s.motion), s.start, s.stop) for s in segments]
+    def segments(self, segments: Sequence[Segment], view: str = "whole") -> np.ndarray:
+        keys = [(id(s.motion), s.start, s.stop, view) for s in segments]
         missing = {k: s for k, s in zip(keys, segments, strict=True) if k not in self._segments}
         if missing:
             new = list(missing.values())
-            rows = embed_motions(self._model, [cut(s) for s in new], [s.motion.known for s in new])
+            rows = embed_motions(self._model, [cut(s) for s in new], [s.motion.known for s in new], view)
             self._segments.update(zip(missing, rows, strict=True))
         return np.stack([self._segments[key] for key in keys])
 
@@ -67,6 +69,30 @@ def number(interval: Interval) -> Number:
 def spread(value: float, draws: Sequence[float]) -> Number:
     """A value, and half of its interval from values of other draws (no standard error of their mean)."""
     return {"mean": value, "half": 1.96 * float(np.std(draws))}
+
+
+def by_chance(
+    count: int, right: np.ndarray | None = None, *, top: int = 3, replications: int = 20, seed: int = 0
+) -> dict[str, float]:
+    """R-precision (``R1`` ..) that is expected of motion which has nothing to do with its captions.
+
+    Args:
+        count: captions N, at least one group of 32.
+        right: (N, N) whose motion answers whose caption; each its own alone when left out.
+    """
+    right = np.eye(count, dtype=bool) if right is None else right
+    rng = np.random.default_rng(seed)
+    answers = np.concatenate(
+        [
+            right[np.ix_(rows, rows)].sum(1)
+            for _ in range(replications)
+            for rows in rng.permutation(count)[: count // GROUP * GROUP].reshape(-1, GROUP)
+        ]
+    )
+    return {
+        f"R{k}": float(np.mean([1 - comb(GROUP - int(n), k) / comb(GROUP, k) for n in answers]))
+        for k in range(1, top + 1)
+    }
 
 
 def hits(
@@ -112,12 +138,14 @@ def row(
     numbers: dict[str, Number] = {}
     for suffix, right in rights.items() if len(text) >= GROUP else ():
         found = r_precision(text, motion, right, replications=replications, seed=seed)
+        luck = by_chance(len(text), right, replications=replications, seed=seed)
         for name, interval in found.items():
             half = 1.96 * np.sqrt(interval.mean * (1 - interval.mean) / len(text))
             numbers[name + suffix] = {
                 "mean": interval.mean,
                 "half": float(half),
                 "half_groupings": interval.half,
+                "chance": luck[name],
             }
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(text), size=(replications, len(text)))

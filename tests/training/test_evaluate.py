@@ -89,9 +89,12 @@ def test_what_else_is_right() -> None:
         cases.Case("glorp", segment("five", "glorp"), 0),  # neither has an action
     ]
     strict, wide = (cases.right_answers(asked, action=action) for action in (False, True))
-    assert np.array_equal(strict, strict.T) and strict.diagonal().all()
-    assert np.argwhere(np.triu(strict, 1)).tolist() == [[0, 1], [1, 2]]
-    assert np.argwhere(np.triu(wide, 1)).tolist() == [[0, 1], [0, 3], [1, 2]]
+    assert strict.diagonal().all()
+    # The first recording has been told "a person jumps" too, so the third caption finds it right twice.
+    assert np.argwhere(strict & ~np.eye(6, dtype=bool)).tolist() == [[0, 1], [1, 0], [1, 2], [2, 0], [2, 1]]
+    more = np.argwhere(wide & ~strict).tolist()
+    assert more == [[0, 3], [3, 0]]
+    assert cases.right_answers([], action=True).shape == (0, 0)
 
 
 # ----------------------------------------------------------------------------------- the numbers
@@ -107,6 +110,15 @@ def test_hits_are_r_precision_case_by_case() -> None:
     numbers = text_metrics.row(text, motion, text, {"": None}, replications=20, seed=0)
     assert numbers["R3"]["mean"] == pytest.approx(np.nanmean(found), abs=0.03)
     assert np.isnan(text_metrics.hits(text[:31], motion[:31])).all()
+
+
+def test_chance_grows_with_the_number_of_right_answers() -> None:
+    alone = text_metrics.by_chance(40)
+    assert [alone[f"R{k}"] for k in (1, 2, 3)] == pytest.approx([1 / 32, 2 / 32, 3 / 32])
+    pairs = np.kron(np.eye(32, dtype=bool), np.ones((2, 2), bool))
+    twins = text_metrics.by_chance(64, pairs, replications=50)
+    assert alone["R3"] < twins["R3"] < 1 - 29 * 28 / (32 * 31)  # a twin is in the same group half of the time
+    assert text_metrics.by_chance(32, np.ones((32, 32), bool))["R1"] == 1
 
 
 def test_a_row_of_motion_that_is_right_and_of_one_that_is_not() -> None:
@@ -248,13 +260,23 @@ def test_without_a_model_the_other_one_still_performs(
     assert not np.array_equal(clip.poses, whole.poses)
 
 
+def test_without_a_choice_among_plans_one_is_written(made: Path) -> None:
+    pipeline = load_pipeline(str(made / "tiny"), "cpu")
+    sampling = pipeline.config.sampling.model_copy(update={"candidates": 4})
+    pipeline.config = config = pipeline.config.model_copy(update={"sampling": sampling})
+    with cases.ablated(pipeline, "best_of_n"):
+        assert pipeline.config.sampling.candidates == 1
+    assert pipeline.config is config
+
+
 @pytest.mark.slow
 def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.set_num_threads(1)
     out, page = tmp_path / "metrics.json", tmp_path / "page" / "report.md"
     assert main([
         "evaluate", "--pack", str(made / "tiny"), "--store", str(made / "store"), "--alignment", str(made / "alignment"),
-        "--cases", "34", "--replications", "3", "--without", "diffusion", "--guidance", "1", "3",
+        "--cases", "34", "--replications", "3", "--without", "diffusion", "best_of_n", "--guidance", "1", "3",
+        "--sliders", "2", "--halves",
         "--out", str(out), "--page", str(page),
     ]) == 0  # fmt: skip
     assert "new captions" in capsys.readouterr().out
@@ -280,11 +302,15 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert numbers["variety"]["samples"] == 8 and "walk" in numbers["variety"]["actions"]
     assert set(numbers["ablations"]) == {"diffusion"} and set(numbers["guidance"]) == {"1", "3"}
     assert numbers["guidance"]["1"]["text"]["R3"] and numbers["physics"]["val"]["jerk"]["ratio"] > 0
+    for name in ("sliders", "halves"):  # measured, or said why not
+        assert numbers[name] or any("The pack tiny has no" in said for said in numbers["settings"]["missing"])
+    assert any("writes one plan" in said for said in numbers["settings"]["missing"])
+    assert len(numbers["targets"]) == 18 and any(row["met"] for row in numbers["targets"])
     lines = headline(numbers)
     assert lines["new captions: R-precision@3 of 32, generated"] == table["generated"]["R3"]["mean"]
     assert all(np.isfinite(value) for value in lines.values())
     text = page.read_text()
-    assert "± " in text and "guidance.png" in text
+    assert "± " in text and "guidance.png" in text and "## Targets" in text and "Not measured: " in text
     for name in ("r-precision", "guidance"):
         assert (page.parent / "report-plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "new captions" in report(numbers)
@@ -298,6 +324,8 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
         found = json.loads(file.read_text())
         for split in ("train", "balanced", "val", "reworded"):
             found[split].pop("compute_seconds_per_second")
+        assert found.pop("speed")["seconds"] > 0
+        found["targets"] = [row for row in found["targets"] if "6 s" not in row["name"]]
         return found
 
     first = again("a.json")
@@ -314,6 +342,7 @@ def test_wrong_arguments_are_one_sentence(
     for wrong, said in (
         (["--page", "report.pdf"], "report.pdf"),
         (["--cases", "0"], "cases"),
+        (["--sliders", "-1"], "sliders"),
         (["--alignment", str(tmp_path)], "alignment"),
         (["--datasets", "nothing"], "store"),
     ):

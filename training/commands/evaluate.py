@@ -33,11 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--without",
         nargs="+",
         default=[],
-        choices=("language", "diffusion"),
-        help="also measure the pack without this model",
+        choices=("language", "diffusion", "best_of_n"),
+        help="also measure the pack without this model, or without a choice among plans",
     )
     parser.add_argument(
         "--guidance", nargs="+", type=float, default=[], metavar="G", help="also measure with these scales"
+    )
+    parser.add_argument(
+        "--sliders",
+        nargs="?",
+        type=int,
+        const=12,
+        default=0,
+        metavar="N",
+        help="also measure the style sliders, on N prompts (12 when no number is given)",
+    )
+    parser.add_argument(
+        "--halves", action="store_true", help="also measure 50 pairs of prompts for arms and legs"
     )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write all numbers and cases here")
     parser.add_argument("--page", type=Path, metavar="FILE.md|.html", help="also write a page with plots")
@@ -52,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("cases", "replications"):
         if getattr(arguments, name) < 1:
             raise BadInput(f"--{name} is to be at least 1.", field=name)
+    if arguments.sliders < 0:
+        raise BadInput("--sliders is to be a number of prompts.", field="sliders")
     if arguments.page:
         check_page(arguments.page)
     options = Options(
@@ -62,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         replications=arguments.replications,
         without=tuple(dict.fromkeys(arguments.without)),
         guidance=tuple(dict.fromkeys(arguments.guidance)),
+        sliders=arguments.sliders,
+        halves=arguments.halves,
     )
     with bars(show=sys.stderr.isatty()) as progress:
         numbers = evaluate(arguments.pack, arguments.store, options, progress)
