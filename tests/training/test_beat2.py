@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.skeleton import INDEX
+from understudy.backend.speech.textgrid import Label, read_textgrid
 from understudy.training.data import beat2
 from understudy.training.data.beat2 import Take
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.making import make
 from understudy.training.data.raw import Raw
 from understudy.training.formats.recording import at_rate
-from understudy.training.formats.textgrid import Label, read_textgrid
 from understudy.training.repair import foot_heights
 
 from .makers import beat2 as maker

@@ -26,8 +26,8 @@ from ...backend.errors import BadInput
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip, resample
 from ...backend.motion.skeleton import NUM_JOINTS
+from ...backend.speech.textgrid import Label, read_textgrid
 from ..formats.recording import SPEECH_RATE, read_speech, wav_bytes
-from ..formats.textgrid import Label, read_textgrid
 from .item import Item, Split
 from .job import FPS, Converted, Job
 from .metadata import Emotion, EnhancedMetadata, Expression

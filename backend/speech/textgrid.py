@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...backend.errors import BadInput
+from ..errors import BadInput
 
 LARGEST = 64 << 20
 """Bytes; a larger file is no transcript."""
@@ -51,7 +51,7 @@ def read_textgrid(path: Path) -> dict[str, list[Label]]:
     from praatio.utilities.textgrid_io import parseTextgridStr
 
     try:
-        text = _decoded(data)
+        text = decoded(data)
         tiers: list[dict[str, Any]] = parseTextgridStr(text, includeEmptyIntervals=True)["tiers"]
         promised = sum(int(number) for number in _SIZE.findall(text))
         if promised and promised != sum(len(tier["entries"]) for tier in tiers):
@@ -68,7 +68,7 @@ def read_textgrid(path: Path) -> dict[str, list[Label]]:
     return found
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """Praat writes UTF-8 or UTF-16 with a mark, aligners UTF-8 without, old files Latin-1."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
