@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..backend.motion.expressions import MOUTH_OPEN
+from ..backend.motion.rotations import axis_angle_to_matrix
 from ..backend.motion.skeleton import INDEX, NUM_JOINTS
 from .sculpt import EYE_RADIUS, MOUTH, joint
 
@@ -322,6 +324,14 @@ def mouth_shapes(p: Array, lining: Array) -> dict[str, Array]:
         "smile": move(0.0052 * corner, 0.0052 * corner + 0.0022 * bump(0.040, 0.272, 0.016, 0.016), -0.0026 * corner),
         "brows_up": move(0.0, 0.0052 * bump(0.028, 0.338, 0.024, 0.013), 0.0),
     }  # fmt: skip
+
+
+def jaw_turned(p: Array, share: Array) -> Array:
+    """Offsets (V, 3) of the whole mesh where the jaw turns by :data:`MOUTH_OPEN`; ``share`` (V,) is its weight."""
+    hinge = joint("jaw")
+    turn = axis_angle_to_matrix(np.array([MOUTH_OPEN, 0.0, 0.0]))
+    offsets: Array = share[:, None] * ((p - hinge) @ turn.T + hinge - p)
+    return offsets
 
 
 def _smoothstep(t: Array) -> Array:

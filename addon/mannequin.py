@@ -86,6 +86,7 @@ def mannequin() -> Mannequin:
             moves[name] = np.concatenate([before, part.moves.get(name, still)])
         vertices = np.concatenate([vertices, part.vertices])
         weights = np.concatenate([weights, part.weights])
+    moves["mouth_open"] = face_mesh.jaw_turned(vertices, weights[:, INDEX["jaw"]])
     corners, starts = _flat(polygons)
     return Mannequin(
         vertices=vertices.astype(np.float32),

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "preview": "draw clips of a store as contact sheets",
     "canonical": "write stick figures of a store, with metadata and sentence embeddings",
     "stage": "train the tokenizers, the language model or the diffusion model",
+    "face": "fit jaw and expressions to the voices of a store, and measure them on held-out speech",
     "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
     "gallery": "perform fixed prompts as contact sheets and films to be looked at",

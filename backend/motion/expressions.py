@@ -25,9 +25,14 @@ CHANNELS: dict[str, int] = {
     "lip_bite": 95,
     "smile": 96,
     "brows_up": 97,
+    "mouth_open": 98,
 }
 """Index of each named channel; 0 is rest and 1 is fully there: an eye shut, the lips pressed for an M, the lower
-lip under the teeth for an F, the mouth as wide as in EE or as round as in OO."""
+lip under the teeth for an F, the mouth as wide as in EE or as round as in OO, and open as by the jaw turned :data:`MOUTH_OPEN` further."""
+
+MOUTH_OPEN = 0.2
+"""Radians of the jaw that the channel ``mouth_open`` stands for: a face learned from scans opens its mouth by
+expressions, which a body of our own cannot show, and hardly turns its jaw."""
 
 META_KEY = "expression_channels"
 META_VALUE = "understudy-1"

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..motion.clip import Clip
-from ..motion.expressions import marked, weigh
+from ..motion.expressions import CHANNELS, MOUTH_OPEN, marked, weigh
 from ..motion.filters import gaussian
 from ..motion.skeleton import INDEX
 from . import gaze, mouth
+from .face_model import FaceModel
 from .features import SpeechFeatures
 
 Face = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -23,7 +24,9 @@ _SILENCE = {"mel": -14.0, "loudness": -60.0}
 _LID_FOLLOWS = 1.3  # how far a lid falls for every radian that its eye looks down
 
 
-def perform_face(features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0) -> Face:
+def perform_face(
+    features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0, model: FaceModel | None = None
+) -> Face:
     """A speaking face of ``frames`` frames at 30 fps, the same for the same seed.
 
     Args:
@@ -31,13 +34,19 @@ def perform_face(features: SpeechFeatures, frames: int, seed: int, *, smile: flo
         frames: how many.
         seed: of blinks and looks.
         smile: 0 to 1, lies over everything else.
+        model: moves the jaw and the expressions of scans; ours then add what a body of our own can show.
     """
-    blocks = list(face_blocks(features, frames, seed, smile=smile, block=max(frames, 1)))
-    return blocks[0]
+    return next(face_blocks(features, frames, seed, smile=smile, model=model, block=max(frames, 1)))
 
 
 def face_blocks(
-    features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0, block: int = 1800
+    features: SpeechFeatures,
+    frames: int,
+    seed: int,
+    *,
+    smile: float = 0.0,
+    model: FaceModel | None = None,
+    block: int = 1800,
 ) -> Iterator[Face]:
     """:func:`perform_face` in blocks of ``block`` frames, each the same as its part of the whole."""
     heard = _cut(features, frames)
@@ -65,10 +74,19 @@ def face_blocks(
             smile=calm * (1.0 - 0.6 * said.mouth_round),
             brows_up=brows[here],
         )
+        if model is not None:
+            learned, scanned = model.perform(heard, start, stop)
+            wide_open = np.clip((jaw[:, 0] - learned[:, 0]) / MOUTH_OPEN, 0.0, 1.0)
+            ours = list(CHANNELS.values())
+            scanned[:, ours] = expressions[:, ours]
+            scanned[:, CHANNELS["mouth_open"]] = wide_open
+            jaw, expressions = learned, scanned
         yield jaw, eyes, expressions
 
 
-def with_face(clip: Clip, features: SpeechFeatures, seed: int, *, smile: float = 0.0) -> Clip:
+def with_face(
+    clip: Clip, features: SpeechFeatures, seed: int, *, smile: float = 0.0, model: FaceModel | None = None
+) -> Clip:
     """The clip with a face that speaks; as long as before, at its own frame rate.
 
     Args:
@@ -76,12 +94,14 @@ def with_face(clip: Clip, features: SpeechFeatures, seed: int, *, smile: float =
         features: of the voice, which begins with the clip.
         seed: of blinks and looks.
         smile: 0 to 1.
+        model: of a pack that has one; without it the mouth is the signal model's.
     """
     position = np.arange(len(clip)) / clip.fps * features.fps
     # What is said past the end of the clip still shapes the mouth before it.
     frames = int(position[-1]) + 2 + mouth.REACH
     jaw, eyes, expressions = (
-        _at_times(values, position) for values in perform_face(features, frames, seed, smile=smile)
+        _at_times(values, position)
+        for values in perform_face(features, frames, seed, smile=smile, model=model)
     )
     poses = np.array(clip.poses)
     poses[:, INDEX["jaw"]] = jaw

@@ -1,0 +1,103 @@
+"""A learned mouth: jaw and SMPL-X expressions as a linear function of a quarter of a second of sound either side.
+
+``understudy-train face`` fits it on recordings of talking people; a pack may hold it as ``face.safetensors``. Face
+scans have no labelled components, so this is how a SMPL-X face learns its visemes. With a minute of speech a linear
+map is as much as can be learned without learning the minute by heart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInput
+from ..motion.skeleton import NUM_EXPRESSIONS
+from .features import SpeechFeatures
+
+FILE = "face.safetensors"
+GROUPS = 20
+"""Into so many equal groups the mel bands are gathered."""
+CONTEXT = 6
+"""Frames on either side."""
+WIDTH = (GROUPS + 5) * (2 * CONTEXT + 1)
+OUTPUTS = 3 + NUM_EXPRESSIONS
+"""Jaw and expressions."""
+_JAW_RANGE = (-0.05, 0.35)  # radians
+_EXPRESSION_LIMIT = 6.0  # deviations of the scans
+
+
+def inputs(features: SpeechFeatures, start: int, stop: int) -> np.ndarray:
+    """(stop - start, :data:`WIDTH`) of the frames ``start`` to ``stop``; the ends are held."""
+    near = np.clip(np.arange(start - CONTEXT, stop + CONTEXT), 0, len(features) - 1)
+    energy = np.exp(np.asarray(features.mel[near], np.float64))
+    bands = np.log(energy.reshape(len(near), GROUPS, -1).mean(axis=2) + 1e-4)
+    pitch = np.asarray(features.pitch[near], np.float64)
+    rest = [
+        np.maximum(features.loudness[near], -40.0) / 20.0,
+        features.voiced[near],
+        features.activity[near],
+        features.onset[near],
+        np.where(pitch > 0, np.log2(np.maximum(pitch, 50.0) / 150.0), 0.0),
+    ]
+    frame = np.concatenate([bands, np.stack(rest, axis=1)], axis=1)
+    count = stop - start
+    return np.concatenate([frame[i : i + count] for i in range(2 * CONTEXT + 1)], axis=1)
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """``inputs @ weights + bias``.
+
+    Attributes:
+        weights: (:data:`WIDTH`, :data:`OUTPUTS`).
+        bias: (:data:`OUTPUTS`,).
+        licence: of the data that it was fitted on.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    licence: str = ""
+
+    @classmethod
+    def load(cls, path: Path) -> FaceModel:
+        """Read :data:`FILE`.
+
+        Raises:
+            BadInput: it is missing, damaged or of another shape.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                weights, bias = (file.get_tensor(name).astype(np.float64) for name in ("weights", "bias"))
+                licence = (file.metadata() or {}).get("licence", "")
+        except (OSError, SafetensorError) as error:
+            raise BadInput(f"{path} is no readable face model.", field="pack") from error
+        if weights.shape != (WIDTH, OUTPUTS) or bias.shape != (OUTPUTS,):
+            raise BadInput(f"{path} is a face model of another shape.", field="pack")
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            raise BadInput(f"{path} holds numbers that are not finite.", field="pack")
+        return cls(weights, bias, licence)
+
+    def save(self, path: Path) -> None:
+        """Write :data:`FILE`, whole or not at all."""
+        import os
+
+        from safetensors.numpy import save
+
+        data = save(
+            {"weights": self.weights.astype(np.float32), "bias": self.bias.astype(np.float32)},
+            metadata={"licence": self.licence},
+        )
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+
+    def perform(self, features: SpeechFeatures, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Jaw (n, 3), axis-angle, and expressions (n, 100) of the frames ``start`` to ``stop``."""
+        result = inputs(features, start, stop) @ self.weights + self.bias
+        jaw = result[:, :3]
+        jaw[:, 0] = np.clip(jaw[:, 0], *_JAW_RANGE)
+        return jaw, np.clip(result[:, 3:], -_EXPRESSION_LIMIT, _EXPRESSION_LIMIT)
