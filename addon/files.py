@@ -3,7 +3,7 @@
 import os
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..backend.errors import BadInput, UnderstudyError
@@ -12,6 +12,7 @@ from ..backend.motion.clip import Clip
 from .bodymap import BodyMap, find_body, why_not_editable
 from .generate import refuse
 from .keying import clip_from_action, extend_scene, key_clip, scene_rate
+from .reduction import MAX_DEGREES
 
 SPACING = 1.2
 """Metres between bodies that are imported side by side."""
@@ -56,6 +57,18 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
         description="Key the poses of the file as they are, between frames where its frame rate differs from "
         "the scene's. Off: resampled so that keys lie on whole frames. The speed is right both ways",
         default=False,
+    )
+
+    reduce: FloatProperty(
+        name="Reduce Keys",
+        description="How many degrees a joint may be off so that few keys make the motion, on curves that are "
+        "easy to edit. A quarter of a degree cannot be seen. 0: a key on every frame",
+        default=0.0,
+        min=0.0,
+        max=MAX_DEGREES,
+        soft_max=2.0,
+        step=5,
+        precision=2,
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -106,6 +119,7 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
                 start_frame=start,
                 scene_fps=scene_rate(scene),
                 keep_poses=self.keep_poses,
+                reduce=self.reduce,
             )
             if self.target == "SELECTED" and len(clips) > 1:
                 action.use_fake_user = True
@@ -118,7 +132,7 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for name in ("target", "start", "dialect", "keep_poses"):
+        for name in ("target", "start", "dialect", "keep_poses", "reduce"):
             layout.prop(self, name)
 
 

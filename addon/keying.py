@@ -14,6 +14,7 @@ from ..backend.motion.clip import Clip, resample
 from .actions import META_KEY, Channels, action_name, assign, channels_of, fill_curve, new_action, read_meta
 from .bodymap import BodyMap, why_not_editable
 from .face import key_face, read_face, with_read_face
+from .reduction import check, key_body
 
 
 def scene_rate(scene: bpy.types.Scene) -> float:
@@ -41,6 +42,7 @@ def key_clip(
     start_frame: float,
     scene_fps: float,
     keep_poses: bool = False,
+    reduce: float = 0.0,
 ) -> bpy.types.Action:
     """Key a clip on an armature as a new Action, and make that Action the one that plays.
 
@@ -52,24 +54,31 @@ def key_clip(
         scene_fps: frames per second of the scene; the clip plays at its own speed.
         keep_poses: key the clip's own poses, between frames where the rates differ, rather than
             resampling it so that every key lies on a whole frame.
+        reduce: degrees that a joint may be off for the sake of fewer keys (see :mod:`.reduction`); 0 keys
+            every pose.
 
     Raises:
-        BadInput: the armature is not usable; nothing has changed then.
+        BadInput: the armature or the tolerance is not usable; nothing has changed then.
     """
     body_map = BodyMap.of(armature)
     reason = why_not_editable(armature)
     if reason:
         raise BadInput(reason, field="body")
+    if reduce:
+        check(reduce)
     played = clip if keep_poses else resample(clip, scene_fps)
     frames = start_frame + np.arange(len(played)) * (scene_fps / played.fps)
-    quaternions = body_map.to_bones(continuous(rotations.axis_angle_to_quaternion(played.poses)))
-    location = body_map.to_location(played.trans)
+    quaternions = continuous(rotations.axis_angle_to_quaternion(played.poses))
 
     action, channels = new_action(name)
     action[META_KEY] = json.dumps(_describe(clip), ensure_ascii=False)
-    for k, bone in enumerate(body_map.names):
-        _key(channels, bone, "rotation_quaternion", frames, quaternions[:, k])
-    _key(channels, "pelvis", "location", frames, location)
+    if reduce:
+        key_body(channels, body_map, quaternions, played, frames, reduce)
+    else:
+        turned = body_map.to_bones(quaternions)
+        for k, bone in enumerate(body_map.names):
+            _key(channels, bone, "rotation_quaternion", frames, turned[:, k])
+        _key(channels, "pelvis", "location", frames, body_map.to_location(played.trans))
     key_face(armature, channels, played, frames)
     for bone in body_map.ancestors:
         # The SMPL-X add-on leaves its root bone turned after an AMASS import: hold it at rest.
