@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +22,15 @@ from .pack_config import read_config
 from .packs import Pack, find_pack
 from .planning import plan
 from .refining import Refiner
+from .speech.face import with_face
+from .speech.voice import TALKING, Voice, listen
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams
     from .text import TextEmbedding
 
+SHORTEST = 4
+"""Latent frames that the models make at least; what is too many is cut off."""
 Progress = Callable[[str, int, int], None]
 """Called with (stage, steps done, steps expected)."""
 
@@ -63,11 +68,13 @@ class Pipeline:
         config, sampling = self.config, self.config.sampling
         rngs = [np.random.default_rng((params.seed, sample)) for sample in range(params.samples)]
         report("text")(0, 1)
-        text = self.engine.encode_text([params.prompt] * params.samples)
-        conditions = self._conditions(params, text)
-        warnings = self._warnings(params.prompt, text)
-        frames = None if params.seconds is None else round(params.seconds * FPS)
-        length = None if frames is None else math.ceil(frames / config.stride)
+        voice = self._hear(params)
+        prompt = params.prompt or TALKING
+        text = self.engine.encode_text([prompt] * params.samples)
+        warnings = self._warnings(params, text) + list(voice.features.warnings if voice else ())
+        frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
+        length = None if frames is None else max(math.ceil(frames / config.stride), SHORTEST)
+        conditions = self._conditions(params, prompt, text, voice, length)
         codes = plan(
             self.engine,
             config.language,
@@ -95,11 +102,32 @@ class Pipeline:
             clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
             if params.cleanup:
                 clip = clean_up(clip)
-            clips.append(clip.replace(meta=self._meta(params, sample, warnings)))
+            if voice is not None:
+                clip = with_face(clip, voice.features, params.seed + sample)
+            clips.append(clip.replace(meta={**clip.meta, **self._meta(params, sample, warnings)}))
         report("clean-up")(params.samples, params.samples)
         return clips
 
-    def _conditions(self, params: GenerateParams, text: TextEmbedding) -> Conditions:
+    def _hear(self, params: GenerateParams) -> Voice | None:
+        """The voice of a request.
+
+        Raises:
+            BadInput: the file cannot be used, or the pack cannot follow a voice.
+        """
+        if params.speech is None:
+            return None
+        if not self.config.diffusion.rhythm:
+            raise BadInput(f"The pack {self.pack.name} cannot follow a voice.", field="speech")
+        return listen(Path(params.speech))
+
+    def _conditions(
+        self,
+        params: GenerateParams,
+        prompt: str,
+        text: TextEmbedding,
+        voice: Voice | None,
+        length: int | None,
+    ) -> Conditions:
         """What the models are to follow.
 
         Raises:
@@ -115,8 +143,8 @@ class Pipeline:
                 )
         both = None if params.lower is None and params.upper is None else (params.lower, params.upper)
         halves = {} if both is None else {
-            half: self.engine.encode_text([prompt or params.prompt] * params.samples)
-            for half, prompt in zip(("lower", "upper"), both, strict=True)
+            half: self.engine.encode_text([own or prompt] * params.samples)
+            for half, own in zip(("lower", "upper"), both, strict=True)
         }  # fmt: skip
         style = None
         if params.style:
@@ -124,13 +152,16 @@ class Pipeline:
             values = np.array([[params.style.get(name, 0.0) for name in names]], np.float32)  # type: ignore[call-overload]
             known = np.array([[name in params.style for name in names]])
             style = values.repeat(params.samples, axis=0), known.repeat(params.samples, axis=0)
-        return Conditions(text, np.full(params.samples, both is None), halves, style)
+        rhythm = voice.latent_rhythm(length, params.samples) if voice and length else None
+        return Conditions(text, np.full(params.samples, both is None), halves, style, rhythm)
 
     def _wishes(self, conditions: Conditions) -> dict[str, Any]:
         """The conditions that go beyond the prompt, as the planner takes them."""
         wishes: dict[str, Any] = {}
         if conditions.style is not None and self.config.language.style:
             wishes["style"] = conditions.style
+        if conditions.rhythm is not None and self.config.language.rhythm:
+            wishes["rhythm"] = conditions.rhythm[0]
         if conditions.halves:
             wishes["part_text"] = {
                 "lower_trans": conditions.halves["lower"],
@@ -162,14 +193,17 @@ class Pipeline:
                 )
         return Guidance({**scales, **params.guidances}, widths)
 
-    def _warnings(self, prompt: str, text: TextEmbedding) -> list[str]:
+    def _warnings(self, params: GenerateParams, text: TextEmbedding) -> list[str]:
         """What the pack says about a prompt that it hardly knows; the embedding is there already."""
-        found = None if self.known is None else self.known.warning(prompt, text.pooled()[0])
+        if self.known is None or params.prompt is None:
+            return []
+        found = self.known.warning(params.prompt, text.pooled()[0])
         return [] if found is None else [found]
 
     def _meta(self, params: GenerateParams, sample: int, warnings: list[str]) -> dict[str, Any]:
         return {
-            "prompt": params.prompt,
+            "prompt": params.prompt or "",
+            **({"speech": Path(params.speech).name} if params.speech else {}),
             **{half: text for half in ("lower", "upper") if (text := getattr(params, half)) is not None},
             **({"style": dict(params.style)} if params.style else {}),
             "seed": params.seed,

@@ -16,7 +16,14 @@ from .common import Bar, Staged, check_target, output_dialect, print_json, save_
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("generate", help="generate motion from a prompt")
-    parser.add_argument("prompt", help='what the character does, e.g. "a person walks forward and waves"')
+    parser.add_argument(
+        "prompt", nargs="?", help='what the character does, e.g. "a person walks forward and waves"'
+    )
+    parser.add_argument(
+        "--speech",
+        metavar="FILE",
+        help="a voice to talk with: wav, flac, ogg, mp3, m4a; it decides the length",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the .npz or .bvh file to write"
     )
@@ -66,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         GenerateParams,
         {
             "prompt": args.prompt,
+            "speech": args.speech,
             "seconds": args.seconds,
             "seed": args.seed,
             "samples": args.samples,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from ..errors import BadInput
 from .framing import PROTOCOL_VERSION
@@ -47,7 +48,10 @@ class InitializeParams(_Strict):
 class GenerateParams(_Strict):
     """What is to be performed. ``None`` leaves the choice to the pack."""
 
-    prompt: Prompt
+    prompt: Prompt | None = None
+    """Needed unless there is a voice."""
+    speech: Annotated[str, Field(min_length=1)] | None = None
+    """A sound file on the backend's machine; the clip is as long as it."""
     seconds: float | None = Field(default=None, ge=SECONDS[0], le=SECONDS[1])
     seed: int = Field(default=0, ge=SEED[0], le=SEED[1])
     samples: int = Field(default=1, ge=SAMPLES[0], le=SAMPLES[1])
@@ -65,6 +69,14 @@ class GenerateParams(_Strict):
     pack: str = Field(default="open", min_length=1)
     engine: Engine = "auto"
     device: Device = "auto"
+
+    @model_validator(mode="after")
+    def _performable(self) -> GenerateParams:
+        if self.prompt is None and self.speech is None:
+            raise PydanticCustomError("nothing", "There is neither a prompt nor a voice.")
+        if self.speech is not None and self.seconds is not None:
+            raise PydanticCustomError("length", "A voice decides the length: leave seconds out.")
+        return self
 
 
 class CancelParams(_Strict):
@@ -172,13 +184,15 @@ def parse(model: type[Model], params: Mapping[str, Any]) -> Model:
         return model.model_validate(params)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"]) or _WHOLE.get(first["type"], "")
         raise BadInput(_sentence(field, model, first), hint=_hint(first["type"]), field=field) from None
 
 
 def _sentence(field: str, model: type[BaseModel], fault: Any) -> str:
     name = " ".join(field.split(".")).capitalize()
     kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
+    if kind in _WHOLE:
+        return str(fault["msg"])
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = _range(model, field)
         return (
@@ -205,6 +219,8 @@ def _sentence(field: str, model: type[BaseModel], fault: Any) -> str:
     return f"{name or 'The request'} is not usable: {fault['msg']}."
 
 
+_WHOLE = {"nothing": "prompt", "length": "seconds"}
+"""Faults of a request as a whole, and the field they are shown at."""
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -215,7 +231,7 @@ _KINDS = {
 
 
 def _hint(kind: str) -> str:
-    if kind == "string_too_short":
+    if kind in ("string_too_short", "nothing"):
         return 'Say what the character does, for example "a person walks forward and waves".'
     return "The two sides may be of different versions." if kind == "extra_forbidden" else ""
 

@@ -13,7 +13,8 @@ from understudy.backend.protocol.messages import GenerateParams, GenerateResult,
 from understudy.backend.protocol.wire import warnings_of
 
 WRONG = [
-    ({}, "prompt", "The request lacks its prompt."),
+    ({}, "prompt", "There is neither a prompt nor a voice."),
+    ({"speech": "a.wav", "seconds": 2.0}, "seconds", "A voice decides the length: leave seconds out."),
     ({"prompt": " \n"}, "prompt", "The prompt is empty."),
     ({"prompt": "a" * 501}, "prompt", "The prompt is longer than 500 characters."),
     ({"prompt": 3}, "prompt", "Prompt must be a text, not 3."),

@@ -162,7 +162,7 @@ def test_a_failed_warm_up_is_told_by_the_first_request(command: list[str]) -> No
         ("generate", {"prompt": "a", "seconds": 0}, "bad_input", "seconds"),
         ("generate", {"prompt": "a", "seconds": 1000}, "bad_input", "seconds"),
         ("generate", {"prompt": "a", "seed": 2**31}, "bad_input", "seed"),
-        ("generate", {"prompt": "a", "speech": "x.wav"}, "bad_input", "speech"),
+        ("generate", {"prompt": "a", "speech": 3}, "bad_input", "speech"),
         ("generate", {"prompt": "refuse"}, "bad_input", "prompt"),
         ("generate", {"prompt": "crash"}, "job_failed", ""),
         ("cancel", {}, "bad_input", "id"),

@@ -14,7 +14,13 @@ from understudy.backend.errors import BadInput
 from understudy.backend.protocol import framing
 from understudy.backend.server import Server
 
-VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 PARAMS = st.dictionaries(
     st.sampled_from(["prompt", "seconds", "seed", "pack", "id", "protocol", "warm", "x"]),
     VALUES | st.lists(VALUES, max_size=2),
