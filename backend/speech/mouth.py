@@ -53,13 +53,12 @@ def speak(features: SpeechFeatures) -> Mouth:
     weak_hiss = (
         _rise(_level(mel, 1500, 6500) - _level(mel, 180, 900), -1.0, 6.0) * (1.0 - voiced) * (1.0 - hiss)
     )
-    # T and K let go with a bright burst, P, B and M do not: only they are made with the lips.
-    bright = _level(mel, 3000, 6500)
-    burst = _rise(_next(bright - _level(mel, 350, 2800), 2), -10.0, 2.0) * _rise(
-        _next(bright, 2), -26.0, -14.0
-    )
+    # T, K, F and S hiss while the mouth is shut or as it opens, P, B and M do not; and behind closed lips the
+    # middle of the spectrum is weaker than behind the tongue of an N.
+    hissing = _rise(_next(_usual(_level(mel, 4500, 7500), voiced), 1), 0.0, 8.0)
+    hollow = _rise(-_usual(_level(mel, 1400, 2000), voiced), 6.0, 17.0)
     dip = _closures(_level(mel, 350, 3500))
-    closed = dip * (1.0 - 0.7 * burst)
+    closed = np.minimum(1.4 * dip * (1.0 - 0.85 * hissing) * (0.2 + 0.8 * hollow), 1.0)
 
     vowel = np.clip(openness, -1.0, 1.0) * voiced
     opening = (
