@@ -32,8 +32,10 @@ FLUX_BANDS = (6, 74)
 """Mel bands whose rise counts: about 150 Hz to 6.5 kHz."""
 REACH = max(MEL_WINDOW, PITCH_WINDOW) // 2
 """Samples on either side of a look's centre that it reads."""
-_SHORTENED = 4
-"""The autocorrelation is sampled at a quarter of the rate, which low-passes it at 2 kHz."""
+_LOW = PITCH_FFT // 8 + 1
+"""Bins up to 2 kHz, in which a pitch is looked for."""
+_LAGS = PITCH_FFT // 2
+"""The autocorrelation is sampled at half of the rate, so that its peaks lie between close samples."""
 _OCTAVE_COST = 0.03
 """What a pitch an octave lower must be better by; Boersma's 0.01 takes too many halves in noise."""
 TINY = 1e-12
@@ -112,12 +114,11 @@ def pitches(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = windows[:, edge : edge + PITCH_WINDOW]
     middle = middle - middle.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(middle * taper, PITCH_FFT, axis=1)
-    low = PITCH_FFT // 2 // _SHORTENED + 1
-    power = spectrum.real[:, :low] ** 2 + spectrum.imag[:, :low] ** 2
-    correlation = np.fft.irfft(power, PITCH_FFT // _SHORTENED, axis=1)
-    rate = RATE / _SHORTENED
+    power = spectrum.real[:, :_LOW] ** 2 + spectrum.imag[:, :_LOW] ** 2
+    correlation = np.fft.irfft(power, _LAGS, axis=1)
+    rate = RATE * _LAGS / PITCH_FFT
     least, most = int(rate / HIGHEST), int(np.ceil(rate / LOWEST))
-    ratio = correlation[:, : most + 2] / np.maximum(correlation[:, :1], TINY * PITCH_WINDOW / _SHORTENED)
+    ratio = correlation[:, : most + 2] / np.maximum(correlation[:, :1], TINY * PITCH_WINDOW)
     ratio = ratio / _window_correlation()[: most + 2]
     lags = np.arange(least, most + 1)
     here, before, after = ratio[:, lags], ratio[:, lags - 1], ratio[:, lags + 1]
@@ -163,5 +164,5 @@ def _mel_filters() -> np.ndarray:
 def _window_correlation() -> np.ndarray:
     """Autocorrelation of the window itself, which every windowed sound is divided by."""
     power = np.abs(np.fft.rfft(_hann(PITCH_WINDOW), PITCH_FFT)) ** 2
-    correlation = np.fft.irfft(power[: PITCH_FFT // 2 // _SHORTENED + 1], PITCH_FFT // _SHORTENED)
+    correlation = np.fft.irfft(power[:_LOW], _LAGS)
     return np.maximum(correlation / correlation[0], 1e-3)

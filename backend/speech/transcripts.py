@@ -165,7 +165,10 @@ def _read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read ({error.strerror}).", field="transcript") from None
-    text = decoded(data)
+    try:
+        text = decoded(data)
+    except UnicodeDecodeError:
+        text = "\0"
     if "\0" in text:
         raise BadInput(f"{path.name} is not a text.", field="transcript")
     return text

@@ -21,7 +21,7 @@ STOPS = re.compile(r"[.!?…。！？:;：；—]['\"”’)\]]*$")
 """What ends a clause, and is spoken as a pause."""
 COMMAS = re.compile(r"[,、，–-]['\"”’)\]]*$")
 """What may be spoken as a pause."""
-_SILENT_E = re.compile(r"(?:[^aeiouyl]es?|[^aeiouyltd]ed)\W*$")
+_SILENT_E = re.compile(r"(?:[^aeiouyl]e|[^aeiouylscgzxh]es|[^aeiouyltd]ed)\W*$")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Kana, Chinese characters and Hangul: a syllable each, no spaces between."""
 
@@ -71,7 +71,7 @@ def syllable_count(word: str) -> int:
     letters = "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
     wide, digits = len(_WIDE.findall(word)), sum(c.isdigit() for c in letters)
     groups = len(re.findall(r"[aeiouyæœøıаеёиоуыэюяαεηιουω]+", letters))
-    if groups > 1 and _SILENT_E.search(letters):
+    if groups > 1 and _SILENT_E.search(word.lower()):
         groups -= 1
     return max(groups + wide + math.ceil(1.5 * digits), 1)
 
