@@ -20,6 +20,7 @@ from ..backend.models.language import LanguageConfig
 from ..backend.models.tokenizer import TokenizerConfig
 from ..backend.pack_config import PackConfig, Sampling
 from ..backend.packs import FORMAT
+from ..backend.pieces import FILE, read_pieces
 from .known import write_known
 
 
@@ -89,6 +90,12 @@ def _weights(folder: Path, target: Path, *, eight_bits: str = "") -> None:
     target.chmod(0o644)  # safetensors writes for the owner alone
 
 
+def _copy_pieces(stage: Path, folder: Path) -> None:
+    """The vocabulary that the stage tells motion in."""
+    read_pieces(stage / FILE)  # so that what is broken is not packed
+    shutil.copyfile(stage / FILE, folder / FILE)
+
+
 def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -119,6 +126,8 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         for part, stage in recipe.tokenizers.items():
             _weights(stage, folder / f"tokenizer_{part}.safetensors", eight_bits="encoder.")
         _weights(recipe.language, folder / "language.safetensors")
+        if config.language.pieces:
+            _copy_pieces(recipe.language, folder)
         _weights(recipe.diffusion, folder / "diffusion.safetensors")
         if recipe.store is not None:
             write_known(folder, recipe.store, tuple(recipe.datasets))

@@ -51,8 +51,16 @@ class Engine(Protocol):
         """
         ...
 
-    def tell_step(self, state: Any, pieces: np.ndarray) -> np.ndarray:
-        """Word pieces (B, S) that follow -> logits (B, pieces) of the next one."""
+    def tell_step(self, state: Any, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Word pieces (B, S) that follow -> logits (B, pieces) of the next one.
+
+        Args:
+            rows: (B,) the row of the state that each one goes on from; each from its own when not given.
+        """
+        ...
+
+    def plan_codes(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Features ``{part: (T, F)}`` at 30 frames a second -> first-level codes ``{part: (1, T / stride)}``."""
         ...
 
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:

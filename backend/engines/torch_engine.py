@@ -123,7 +123,11 @@ class TorchEngine:
         }
 
     @torch.inference_mode()
-    def tell_step(self, state: _Plan, pieces: np.ndarray) -> np.ndarray:
+    def tell_step(self, state: _Plan, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        if rows is not None:
+            index = self._send(rows)
+            state.cache.reorder_cache(index)
+            state.mask = state.mask[index]
         hidden = self._read(state, self._language.embed_pieces(self._send(pieces)))
         return self._language.piece_logits(hidden[:, -1]).float().cpu().numpy()
 
@@ -137,6 +141,17 @@ class TorchEngine:
         state.read = state.mask.shape[1]
         hidden, state.cache = self._language.read(inputs, state.mask, state.cache, use_cache=True)
         return hidden
+
+    @torch.inference_mode()
+    def plan_codes(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        codes = {}
+        for part, tokenizer in self._tokenizers.items():
+            if part in features:
+                stride = tokenizer.config.stride
+                whole = features[part][: len(features[part]) // stride * stride]
+                latents = tokenizer.encode(self._send(whole.astype(np.float32))[None])
+                codes[part] = tokenizer.quantize(latents).codes[..., 0].cpu().numpy()
+        return codes
 
     @torch.inference_mode()
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:

@@ -11,17 +11,19 @@ import torch
 from safetensors.torch import save_file
 
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
-from understudy.backend.models.language import LanguageConfig, MotionLanguageModel
+from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import SIZES, features_from_clip
 from understudy.backend.pack_config import Sampling
+from understudy.backend.pieces import FILE, learn_pieces
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
 from understudy.training.pack import DataSource, PackRecipe, write_pack
 from understudy.training.stages.diffusion import training_alphas
 
 TOKENIZERS = ("lower_trans", "upper", "hands")
+WORDS = learn_pieces(["a person walks forward", "a person waves the left hand"], 130)
 
 
 def _swaying(frames: int = 64) -> Clip:
@@ -33,7 +35,7 @@ def _swaying(frames: int = 64) -> Clip:
     return Clip(poses, trans, 30.0)
 
 
-def tiny_stages(folder: Path, *, conditions: bool = True) -> Path:
+def tiny_stages(folder: Path, *, conditions: bool = True, **language_keys: object) -> Path:
     """Folders of "trained" stages, as the stages leave them."""
     torch.manual_seed(0)
     features, _ = features_from_clip(_swaying())
@@ -57,10 +59,15 @@ def tiny_stages(folder: Path, *, conditions: bool = True) -> Path:
             tokenizer.codebooks[1].normal_(std=float(latents_of_clip.std()) * 0.1)
         save(f"tokenizer_{part}", tokenizer, sizes.model_dump())
         latents[part] = sizes.latent
-    language = LanguageConfig(
-        parts={"lower_trans": 12, "upper": 12}, width=16, layers=2, heads=2, feed_forward=32, max_length=20
-    )
-    save("language", MotionLanguageModel(language), language.model_dump())
+    small = {"width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "max_length": 20, **language_keys}
+    language = LanguageConfig(parts={"lower_trans": 12, "upper": 12}, **small)
+    planner = MotionLanguageModel(language)
+    for name, weight in planner.named_parameters():
+        if name in ("style.weight", "rhythm.weight"):  # which begin as no influence
+            torch.nn.init.normal_(weight, std=0.3)
+    save("language", planner, language.model_dump())
+    if language.pieces:
+        (folder / "language" / FILE).write_text(WORDS.to_str())
     diffusion = DiffusionConfig(
         parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100,
         halves=conditions, style=5 * conditions, rhythm=12 * conditions,
@@ -102,8 +109,21 @@ def knowing_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pack(folder, store=folder)
 
 
-def make_pack(folder: Path, *, conditions: bool = True, **recipe_keys: object) -> Path:
-    stages = tiny_stages(folder / "stages", conditions=conditions)
+@pytest.fixture(scope="session")
+def able_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a pack whose language model takes every condition and tells motion in words."""
+    able = {"tasks": TASKS, "pieces": WORDS.get_vocab_size(), "style": True, "rhythm": True}
+    return make_pack(tmp_path_factory.mktemp("able"), language_keys=able)
+
+
+def make_pack(
+    folder: Path,
+    *,
+    conditions: bool = True,
+    language_keys: dict[str, object] | None = None,
+    **recipe_keys: object,
+) -> Path:
+    stages = tiny_stages(folder / "stages", conditions=conditions, **(language_keys or {}))
     recipe = PackRecipe(
         name="tiny",
         version="1.2.3",
