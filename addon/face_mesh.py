@@ -6,7 +6,7 @@ No bpy here. Every part is closed and outwards, so the whole mesh is; axes and u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -94,9 +94,10 @@ def open_mouth(
     Returns:
         the vertices, the weights, the faces of the skin, and the faces of the mouth's lining.
     """
-    centres = np.array([vertices[polygon].mean(0) for polygon in polygons])
+    corners, starts = flat(polygons)
+    centres = np.add.reduceat(vertices[corners], starts) / np.diff(starts, append=len(corners))[:, None]
     skin = [polygon for polygon, value in zip(polygons, slit(centres), strict=True) if value > 0]
-    used = np.unique(np.concatenate([np.asarray(polygon) for polygon in skin]))
+    used = np.unique(flat(skin)[0])
     number = np.full(len(vertices), -1)
     number[used] = np.arange(len(used))
     vertices, weights = vertices[used], weights[used].copy()
@@ -133,11 +134,22 @@ def open_mouth(
     return vertices, weights, skin, [[int(v) for v in face] for face in lining]
 
 
+def flat(polygons: list[list[int]]) -> tuple[Array, Array]:
+    """Corners one after another, and where each polygon starts."""
+    sizes = np.fromiter(map(len, polygons), np.int64, len(polygons))
+    corners = np.fromiter(chain.from_iterable(polygons), np.int64, int(sizes.sum()))
+    return corners, np.concatenate([[0], np.cumsum(sizes)[:-1]])
+
+
 def _rim(polygons: list[list[int]]) -> Array:
     """The one open border of a mesh, in the order in which its faces run along it."""
-    edges = {(a, b) for p in polygons for a, b in zip(p, p[1:] + p[:1], strict=True)}
-    follow = {a: b for a, b in edges if (b, a) not in edges}
-    order = [next(iter(sorted(follow)))]
+    corners, starts = flat(polygons)
+    following = np.append(corners[1:], 0)
+    following[np.append(starts[1:], len(corners)) - 1] = corners[starts]
+    count = int(corners.max()) + 1
+    alone = ~np.isin(corners * count + following, following * count + corners)
+    follow = dict(zip(corners[alone].tolist(), following[alone].tolist(), strict=True))
+    order = [min(follow)]
     while follow[order[-1]] != order[0]:
         order.append(follow[order[-1]])
     if len(order) != len(follow):

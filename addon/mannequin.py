@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 
 import numpy as np
 
 from ..backend.motion.expressions import CHANNELS
 from ..backend.motion.skeleton import INDEX
 from . import face_mesh
+from .face_mesh import flat
 from .implicit import Field, smooth_min, surface_nets
 from .sculpt import figure, joint
 from .skinning import skin_weights, strongest
@@ -72,7 +72,7 @@ def mannequin() -> Mannequin:
     for line in _FACE_LINES:
         vertices, weights, polygons = _cut(vertices, weights, polygons, line, slide=0.0009)
     vertices, weights, polygons, lining = face_mesh.open_mouth(vertices, weights, polygons)
-    corners, starts = _flat(polygons)
+    corners, starts = flat(polygons)
     centres = np.add.reduceat(vertices[corners], starts) / np.diff(starts, append=len(corners))[:, None]
     zones = [_zones(centres), np.full(len(lining), ZONES.index("mouth"), np.int32)]
     moves = face_mesh.mouth_shapes(vertices, weights[:, INDEX["jaw"]] > 0.5)
@@ -87,7 +87,7 @@ def mannequin() -> Mannequin:
         vertices = np.concatenate([vertices, part.vertices])
         weights = np.concatenate([weights, part.weights])
     moves["mouth_open"] = face_mesh.jaw_turned(vertices, weights[:, INDEX["jaw"]])
-    corners, starts = _flat(polygons)
+    corners, starts = flat(polygons)
     return Mannequin(
         vertices=vertices.astype(np.float32),
         corners=corners.astype(np.int32),
@@ -96,13 +96,6 @@ def mannequin() -> Mannequin:
         weights=strongest(weights),
         shapes={name: moves[name].astype(np.float32) for name in CHANNELS},
     )
-
-
-def _flat(polygons: list[list[int]]) -> tuple[Array, Array]:
-    """Corners one after another, and where each polygon starts."""
-    sizes = np.fromiter(map(len, polygons), np.int64, len(polygons))
-    corners = np.fromiter(chain.from_iterable(polygons), np.int64, int(sizes.sum()))
-    return corners, np.concatenate([[0], np.cumsum(sizes)[:-1]])
 
 
 # --- polygons ---------------------------------------------------------------------------------------------
@@ -352,7 +345,7 @@ def _cut(
     s = np.where(near, 0.0, s)
 
     sign = np.sign(s).astype(int)
-    corners, starts = _flat(polygons)
+    corners, starts = flat(polygons)
     along = sign[corners]
     mixed = (np.minimum.reduceat(along, starts) < 0) & (np.maximum.reduceat(along, starts) > 0)
     result = [polygons[i] for i in np.flatnonzero(~mixed)]

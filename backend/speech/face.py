@@ -17,10 +17,13 @@ from ..motion.skeleton import INDEX
 from . import gaze, mouth
 from .face_model import FaceModel
 from .features import SpeechFeatures
+from .spectrum import MELS
 
 Face = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Jaw (T, 3) and eyes (T, 2, 3), axis-angle, and expressions (T, 100)."""
 _SILENCE = {"mel": -14.0, "loudness": -60.0}
+_EMPTY = np.zeros(0)
+_NOTHING = SpeechFeatures(np.zeros((0, MELS)), _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, seconds=0.0)
 _LID_FOLLOWS = 1.3  # how far a lid falls for every radian that its eye looks down
 
 
@@ -85,17 +88,23 @@ def face_blocks(
 
 
 def with_face(
-    clip: Clip, features: SpeechFeatures, seed: int, *, smile: float = 0.0, model: FaceModel | None = None
+    clip: Clip,
+    features: SpeechFeatures | None,
+    seed: int,
+    *,
+    smile: float = 0.0,
+    model: FaceModel | None = None,
 ) -> Clip:
     """The clip with a face that speaks; as long as before, at its own frame rate.
 
     Args:
         clip: its jaw, eyes and expressions are replaced.
-        features: of the voice, which begins with the clip.
+        features: of the voice, which begins with the clip; None for somebody who keeps silent and whose eyes live.
         seed: of blinks and looks.
         smile: 0 to 1.
         model: of a pack that has one; without it the mouth is the signal model's.
     """
+    features = _NOTHING if features is None else features
     position = np.arange(len(clip)) / clip.fps * features.fps
     # What is said past the end of the clip still shapes the mouth before it.
     frames = int(position[-1]) + 2 + mouth.REACH

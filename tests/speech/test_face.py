@@ -258,6 +258,14 @@ def test_another_frame_rate_speaks_at_the_same_time() -> None:
     assert np.abs(fast.poses[::2, jaw] - slow.poses[:, jaw]).max() < 1e-9
 
 
+def test_without_a_voice_only_the_eyes_live() -> None:
+    silent = with_face(body(600), None, 3)
+    channels = channels_of(silent)
+    assert not silent.poses[:, INDEX["jaw"]].any() and not channels["mouth_wide"].any()
+    assert channels["blink_left"].max() == 1.0 and len(shut_at(channels["blink_left"])) >= 3
+    assert np.ptp(silent.poses[:, INDEX["left_eye_smplhf"]], axis=0).max() > 0.03
+
+
 def test_a_smile_lies_over_speech() -> None:
     features = features_of(speak(6, 8.0).samples)
     smiling = perform_face(features, 240, 3, smile=0.7)
