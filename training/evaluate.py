@@ -15,13 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.describing import describe_clip
 from ..backend.errors import BadInput
 from ..backend.models.alignment import Alignment
+from ..backend.motion.features import clip_from_features
 from ..backend.pipeline import Pipeline, load_pipeline
 from ..backend.protocol.messages import GenerateParams
 from ..backend.text import TextEncoder
 from .actions import ACTIONS, actions_of
+from .captioning import measure_captions
 from .cases import (
+    LONGEST,
     MIN_FRAMES,
     Case,
     Made,
@@ -381,6 +385,31 @@ class _Evaluation:
         captured = [*self.training, *self.validation]
         return measure_halves(self.pipeline, captured, self.space, seed=self.options.seed, progress=told)
 
+    def told(self) -> dict[str, Any]:
+        """What the pack says of captured motion, against what people said of it.
+
+        Raises:
+            BadInput: the pack cannot tell motion.
+        """
+        segments = [s for s in self.real if len(s) <= LONGEST][: self.options.cases]
+        if not segments:
+            raise BadInput("There is no captured motion short enough to be told in words.", field="store")
+        sentences = []
+        for i, segment in enumerate(segments):
+            if self.progress is not None:
+                self.progress("told in words", i, len(segments))
+            clip = clip_from_features(cut(segment)).replace(known=dict(segment.motion.known))
+            sentences.append(" ".join(one.text for one in describe_clip(self.pipeline, clip)))
+        references = [segment.captions for segment in segments]
+        found = measure_captions(
+            sentences, references, _encoder(), replications=self.options.replications, seed=self.options.seed
+        )
+        rows = [
+            {"segment": s.name, "told": sentence, "captions": list(s.captions)}
+            for s, sentence in zip(segments, sentences, strict=True)
+        ]
+        return {"clips": len(rows), **found, "rows": rows}
+
 
 def speed(pipeline: Pipeline, *, seconds: float = 6.0, runs: int = 3) -> dict[str, Any]:
     """Seconds of computing for one clip of six seconds when everything is loaded: the median of some runs."""
@@ -450,7 +479,7 @@ def evaluate(
     motions = {id(s.motion): s.motion for s in evaluation.real}
     numbers["tokenizers"] = reconstruction(pack_tokenizers(pipeline.pack.path), list(motions.values()))
     numbers["speed"] = speed(pipeline)
-    for name, measured in (("sliders", options.sliders), ("halves", options.halves)):
+    for name, measured in (("told", True), ("sliders", options.sliders), ("halves", options.halves)):
         try:
             numbers[name] = getattr(evaluation, name)() if measured else None
         except BadInput as error:  # what the pack cannot do is left out, and said
@@ -516,6 +545,13 @@ def headline(numbers: dict[str, Any]) -> dict[str, float]:
             result[f"slider {slider}: share of R-precision@3 lost"] = found["drop"]
     for half in ("upper", "lower") if (numbers.get("halves") or {}).get("halves") else ():
         result[f"prompts of the halves: {half} half recognised"] = numbers["halves"]["halves"][half]["mean"]
+    if numbers.get("told"):
+        for key, label in (
+            ("bleu1", "BLEU-1"),
+            ("bleu4", "BLEU-4"),
+            ("similarity", "similarity of sentences"),
+        ):
+            result[f"told in words: {label}"] = numbers["told"][key]["mean"]
     if numbers.get("speed"):
         result["seconds for a clip of 6 s, warm"] = numbers["speed"]["seconds"]
     costs = [numbers[split]["compute_seconds_per_second"] for split in SPLITS if split in numbers]

@@ -110,7 +110,7 @@ def page(numbers: dict[str, Any]) -> list[Block]:
         *(Paragraph(f"Not measured: {sentence}") for sentence in settings["missing"]),
     ]
     for part in (
-        _targets, _text, _variety, _sliders, _halves, _action, _physics, _tokenizers, _other_runs, _groups,
+        _targets, _text, _variety, _sliders, _halves, _told, _action, _physics, _tokenizers, _other_runs, _groups,
     ):  # fmt: skip
         blocks += part(numbers)
     if not settings["alignment"]:
@@ -247,6 +247,20 @@ def _halves(numbers: dict[str, Any]) -> list[Block]:
             f"among all prompts of the half, in the alignment model's view of it (chance 0.1 for arms, 0.2 for "
             f"legs).{' Captured clips are nearest to theirs: ' + told + '.' if told else ''}"
         ),
+    ]
+
+
+def _told(numbers: dict[str, Any]) -> list[Block]:
+    found = numbers.get("told")
+    if not found:
+        return []
+    labels = {"bleu1": "BLEU-1", "bleu4": "BLEU-4", "similarity": "cosine of sentence embeddings"}
+    rows = [[label, _pm(found[key]), _plain(found["shuffled"][key])] for key, label in labels.items()]
+    examples = [[row["told"], row["captions"][0]] for row in found["rows"][:8]]
+    return [
+        Heading(f"Told in words, {found['clips']} captured clips"),
+        Table(["", "own captions", "captions of other clips"], rows),
+        Table(["told", "first caption"], examples),
     ]
 
 

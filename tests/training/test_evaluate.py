@@ -302,8 +302,8 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert numbers["variety"]["samples"] == 8 and "walk" in numbers["variety"]["actions"]
     assert set(numbers["ablations"]) == {"diffusion"} and set(numbers["guidance"]) == {"1", "3"}
     assert numbers["guidance"]["1"]["text"]["R3"] and numbers["physics"]["val"]["jerk"]["ratio"] > 0
-    for name in ("sliders", "halves"):  # measured, or said why not
-        assert numbers[name] or any("The pack tiny has no" in said for said in numbers["settings"]["missing"])
+    for name in ("told", "sliders", "halves"):  # measured, or said why not
+        assert numbers[name] or any("The pack tiny" in said for said in numbers["settings"]["missing"])
     assert any("writes one plan" in said for said in numbers["settings"]["missing"])
     assert len(numbers["targets"]) == 18 and any(row["met"] for row in numbers["targets"])
     lines = headline(numbers)

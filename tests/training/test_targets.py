@@ -63,6 +63,14 @@ def test_the_styles_pack_has_a_higher_aim() -> None:
     )
 
 
+def test_a_space_that_does_not_know_captured_motion_is_no_judge() -> None:
+    found = numbers()
+    found["text"]["val"]["captured"]["R3_recording"]["mean"] = 0.3
+    row = {row["name"]: row for row in targets(found)}["R-precision@3 of 32, new captions, captured = 1"]
+    assert row["met"] is None and row["value"] == pytest.approx(0.8 / 0.3) and "undecided" in row["note"]
+    assert met(found)["FID to validation motion, training subset = 1"] is True
+
+
 def test_nothing_measured_is_nothing_met() -> None:
     bare = {"settings": {"datasets": []}, "tokenizers": {}, "text": {}, "physics": {}}
     assert set(met(bare).values()) == {None}
