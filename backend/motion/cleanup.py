@@ -2,7 +2,8 @@
 
 Order of the steps, each of which can be switched off:
 
-1. *smooth*: a Savitzky-Golay filter takes off as much jitter as there is, and keeps peaks.
+1. *smooth*: trembling ends are made anew, and a Savitzky-Golay filter takes off as much jitter as there is;
+   peaks are kept.
 2. *limits*: joints stay within what a body can do (:mod:`.limits`).
 3. *floor*: the root is raised or lowered by what the standing feet say, slowly; the trunk and the knees do
    not go below, and hands are raised by their arms (:mod:`.handfloor`).
@@ -29,6 +30,8 @@ SMOOTH_SECONDS = 0.1
 """Half width of the smoothing window: seven frames at 30 fps."""
 JITTER_ANGLE, JITTER_LENGTH = np.radians(2.0), 0.01
 """Radians and metres: a larger change by the filter would be blur."""
+END_SECONDS = 0.1
+"""What is made anew at an end of a clip that trembles."""
 MAX_ROOT_SHIFT = 0.10
 """Metres the root is raised or lowered at most to bring standing feet onto the floor."""
 MAX_BODY_LIFT = 0.30
@@ -108,8 +111,9 @@ def _cleaned(clip: Clip, *, feet: bool, floor: bool, smooth: bool, limits: bool)
     trans = np.array(clip.trans, dtype=np.float64)
     if smooth:
         half_width = round(SMOOTH_SECONDS * clip.fps)
-        poses = filters.smooth_rotations(poses, half_width, float(JITTER_ANGLE))
-        trans = filters.smooth_measured(trans, half_width, JITTER_LENGTH)
+        end = max(1, round(END_SECONDS * clip.fps))
+        poses, ends = filters.smooth_rotations(poses, half_width, float(JITTER_ANGLE), end)
+        trans = filters.smooth_measured(filters.run_on(trans, *ends), half_width, JITTER_LENGTH)
     if limits:
         poses = within_limits(poses)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import rotations
 
+_ROUGH = 3.0  # times the bend of the neighbouring frames that an end may have
 _JITTERS = 3.0  # changes by the filter up to so many times the jitter are applied for the most part
 
 
@@ -99,23 +100,29 @@ def smooth_measured(values: np.ndarray, half_width: int, largest: float) -> np.n
     return smooth(values, half_width, jitter[..., None])
 
 
-def smooth_rotations(poses: np.ndarray, half_width: int, largest: float) -> np.ndarray:
+def smooth_rotations(
+    poses: np.ndarray, half_width: int, largest: float, end: int = 0
+) -> tuple[np.ndarray, tuple[int, int]]:
     """:func:`smooth_measured` on rotations (continuous quaternions); joints that never move are not touched.
 
     Args:
         poses: (T, J, 3) axis-angle.
         half_width: frames on either side.
         largest: radians.
+        end: frames at the start and at the end of the clip that are made anew where they tremble.
+
+    Returns:
+        The poses, and how many frames were made anew at the start and at the end (:func:`run_on`).
     """
     result = np.array(poses)
     moving = np.ptp(poses, axis=0).max(axis=-1) > 1e-6
     if not moving.any():
-        return result
+        return result, (0, 0)
     quaternions = continuous(rotations.axis_angle_to_quaternion(poses[:, moving]))
-    result[:, moving] = rotations.quaternion_to_axis_angle(
-        smooth_measured(quaternions, half_width, 0.5 * largest)
-    )
-    return result
+    ends = rough_ends(quaternions, end)
+    quaternions = smooth_measured(run_on(quaternions, *ends), half_width, 0.5 * largest)
+    result[:, moving] = rotations.quaternion_to_axis_angle(quaternions)
+    return result, ends
 
 
 def continuous(quaternions: np.ndarray) -> np.ndarray:
@@ -123,3 +130,43 @@ def continuous(quaternions: np.ndarray) -> np.ndarray:
     dot = np.sum(quaternions[1:] * quaternions[:-1], axis=-1)
     sign = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=0)
     return np.concatenate([quaternions[:1], quaternions[1:] * sign[..., None]])
+
+
+def rough_ends(quaternions: np.ndarray, frames: int) -> tuple[int, int]:
+    """How many frames at the start and at the end jump where the motion next to them does not.
+
+    A model that decodes a motion knows nothing beyond its ends, and the outermost frames tremble.
+
+    Args:
+        quaternions: (T, J, 4), continuous.
+        frames: the length of an end; 0 finds none.
+
+    Returns:
+        For each end that length, or 0.
+    """
+    near = 5 * frames
+    if not frames or len(quaternions) < 2 * near:
+        return 0, 0
+    found = []
+    for piece in (quaternions[: near + 2], quaternions[: -near - 3 : -1]):
+        bends = np.linalg.norm(np.diff(piece, n=2, axis=0), axis=-1).mean(axis=1)
+        found.append(frames if bends[:frames].max() > _ROUGH * np.median(bends[frames:]) + 1e-4 else 0)
+    return found[0], found[1]
+
+
+def run_on(values: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The first ``start`` and the last ``end`` frames of (T, ...) made anew.
+
+    The motion inside goes on with the speed and the bend of a parabola through its outermost frames.
+    """
+    result = np.array(values)
+    for frames, view in ((start, result), (end, result[::-1])):
+        if not frames:
+            continue
+        x = np.arange(2 * frames + 1, dtype=np.float64)
+        inside = view[frames : frames + len(x)]
+        fit = np.linalg.lstsq(np.vander(x, 3), inside.reshape(len(inside), -1), rcond=None)[0]
+        back = np.vander(np.arange(-frames, 1.0), 3) @ fit
+        made = (back[:-1] - back[-1]).reshape(frames, *values.shape[1:]) + inside[0]
+        view[:frames] = made
+    return result

@@ -50,14 +50,14 @@ def test_smooth_rotations_crosses_a_half_turn_without_a_spin() -> None:
     poses[:, 0, 1] = np.linspace(2.8, 3.5, 30)
     wrapped = rotations.quaternion_to_axis_angle(rotations.axis_angle_to_quaternion(poses))
     assert np.abs(np.diff(wrapped[:, 0, 1])).max() > 5  # the representation does jump
-    smoothed = rotations.axis_angle_to_matrix(filters.smooth_rotations(wrapped, 3, 0.03))
+    smoothed = rotations.axis_angle_to_matrix(filters.smooth_rotations(wrapped, 3, 0.03)[0])
     assert rotations.geodesic_angle(smoothed, rotations.axis_angle_to_matrix(poses)).max() < 1e-3
 
 
 def test_joints_that_never_move_keep_their_bits() -> None:
     poses = np.random.default_rng(0).normal(size=(30, 3, 3))
     poses[:, 1] = [0.1, 4.0, 0.2]  # more than a half turn: a conversion would rewrite it
-    np.testing.assert_array_equal(filters.smooth_rotations(poses, 3, 0.03)[:, 1], poses[:, 1])
+    np.testing.assert_array_equal(filters.smooth_rotations(poses, 3, 0.03)[0][:, 1], poses[:, 1])
 
 
 @given(st.integers(1, 60), st.integers(0, 10), st.integers(0, 100))
@@ -100,3 +100,38 @@ def test_smoothing_is_as_strong_as_the_jitter() -> None:
     noisy = motion + 0.02 * rng.normal(size=motion.shape)
     before, after = (np.abs(x - motion).std() for x in (noisy, filters.smooth_measured(noisy, 3, 0.1)))
     assert after < 0.75 * before
+
+
+def swinging(frames: int = 90) -> np.ndarray:
+    poses = np.zeros((frames, 4, 3))
+    poses[:, :, 0] = np.sin(np.arange(frames)[:, None] / 8 + np.arange(4))
+    return poses
+
+
+@pytest.mark.parametrize("end", [0, -1])
+def test_a_trembling_end_is_made_anew(end: int) -> None:
+    good = swinging()
+    bad = good.copy()
+    frames = [0, 1, 2] if end == 0 else [-1, -2, -3]
+    bad[frames, :, 0] += np.array([0.12, -0.08, 0.05])[:, None]
+    mended, ends = filters.smooth_rotations(bad, 3, 0.03, end=3)
+    assert ends == ((3, 0) if end == 0 else (0, 3))
+    assert np.abs(mended[frames] - good[frames]).max() < 0.6 * np.abs(bad[frames] - good[frames]).max()
+    bends = np.abs(np.diff(mended, n=2, axis=0)).max(axis=(1, 2))
+    assert bends.max() < 2.0 * np.abs(np.diff(good, n=2, axis=0)).max()
+
+
+def test_good_ends_are_left_alone() -> None:
+    good = swinging()
+    mended, ends = filters.smooth_rotations(good, 3, 0.03, end=3)
+    assert ends == (0, 0)
+    np.testing.assert_allclose(mended, good, atol=2e-3)
+    assert filters.rough_ends(rotations.axis_angle_to_quaternion(good[:8]), 3) == (0, 0)  # too short to tell
+
+
+def test_running_on_is_even() -> None:
+    values = np.arange(20.0)[:, None] * [1.0, -2.0]
+    spoilt = values.copy()
+    spoilt[:3], spoilt[-2:] = 7.0, -7.0
+    np.testing.assert_allclose(filters.run_on(spoilt, 3, 2), values, atol=1e-9)
+    np.testing.assert_array_equal(filters.run_on(spoilt, 0, 0), spoilt)
