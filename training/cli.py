@@ -19,7 +19,7 @@ COMMANDS: dict[str, str] = {
     "statistics": "take mean and deviation of feature files",
     "preview": "draw clips of a store as contact sheets",
     "canonical": "write stick figures of a store, with metadata and sentence embeddings",
-    "stage": "train the tokenizers, the language model or the diffusion model",
+    "stage": "train a tokenizer, the language model, the diffusion, the alignment, the prior or the refiner",
     "face": "fit jaw and expressions to the voices of a store, and measure them on held-out speech",
     "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
