@@ -1,30 +1,37 @@
-"""``understudy info``: what a clip file contains."""
+"""``understudy info``: what a clip or a recording of speech contains."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .common import load_clip, print_json
 
+_BARS = " .:-=+*#"
 _FEET = ("left ankle", "left toe", "right ankle", "right toe")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("info", help="show what a clip contains")
-    parser.add_argument("clip", type=Path, metavar="CLIP", help="an .npz clip of any dialect")
+    parser = commands.add_parser("info", help="show what a clip or a recording contains")
+    parser.add_argument(
+        "clip", type=Path, metavar="FILE", help="an .npz clip of any dialect, or a sound file"
+    )
     parser.add_argument("--json", action="store_true", help="print the facts, or the error, as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    facts = describe(load_clip(args.clip))
+    from ..speech.audio import SUFFIXES
+
+    sound = args.clip.suffix.lower() in SUFFIXES
+    facts = describe_sound(args.clip) if sound else describe(load_clip(args.clip))
     if args.json:
         print_json({"file": str(args.clip), **facts})
         return 0
     print(args.clip)
-    for name, value in _lines(facts):
+    for name, value in _sound_lines(facts) if sound else _lines(facts):
         print(f"  {name:<13} {value}")
     return 0
 
@@ -56,6 +63,27 @@ def describe(clip: Any) -> dict[str, Any]:
         "licence": meta.pop("licence", None),
         "meta": meta,
     }
+
+
+def describe_sound(path: Path) -> dict[str, Any]:
+    """The facts about a recording: seconds, hertz, shares from 0 to 1."""
+    from ..speech.summary import summary_of
+
+    return asdict(summary_of(path))
+
+
+def _sound_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    pitch = facts["pitch"]
+    return [
+        ("length", f"{facts['seconds']:.2f} s, {facts['frames']} frames at 30 fps"),
+        ("sound", f"{facts['rate']} Hz, {facts['channels']} channel{'s'[: facts['channels'] != 1]}"),
+        ("voice", f"{facts['voice_share']:.0%} of it" + (f", about {pitch:.0f} Hz" if pitch else "")),
+        (
+            "pace",
+            f"{facts['syllables_per_second']:.1f} syllables, {facts['accents_per_second']:.1f} accents a second of speech",
+        ),
+        ("outline", "".join(_BARS[round(value * (len(_BARS) - 1))] for value in facts["outline"][::2])),
+    ] + [("warning", warning) for warning in facts["warnings"]]
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -29,7 +29,21 @@ FPS = 30
 
 RATES = (1000, 1_000_000)
 """Samples a second that a file may have."""
-_BY_FFMPEG = {".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".webm", ".mka", ".mkv"}
+FFMPEG_SUFFIXES = {".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".webm", ".mka", ".mkv"}
+"""What goes to the ffmpeg program where libsndfile does not know it."""
+SUFFIXES = {
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".aif",
+    ".aiff",
+    ".au",
+    ".caf",
+} | FFMPEG_SUFFIXES
+"""Of files that are taken for sound by their names."""
 _PICTURES = {
     b"\xff\xd8\xff": "a JPEG picture",
     b"\x89PNG": "a PNG picture",
@@ -209,7 +223,7 @@ def _resampled(pieces: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
 def _through_ffmpeg(path: Path, seconds: float) -> tuple[Recording, Iterator[np.ndarray]]:
     """The sound as the ffmpeg program decodes it, already mono and at :data:`RATE`."""
     program = shutil.which("ffmpeg")
-    if path.suffix.lower() not in _BY_FFMPEG:
+    if path.suffix.lower() not in FFMPEG_SUFFIXES:
         raise _unreadable(path) from None
     if program is None:
         raise BadInput(

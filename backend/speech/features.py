@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,22 +70,23 @@ def speech_features(path: Path) -> SpeechFeatures:
         BadInput: the file cannot be used; see :func:`.audio.read_blocks`.
     """
     recording, blocks = read_blocks(Path(path))
-    return _features(blocks, recording.warnings)
+    return features_of_blocks(blocks, recording.warnings)
 
 
 def features_of(samples: np.ndarray) -> SpeechFeatures:
     """The features of mono samples (N,) at 16 kHz."""
-    return _features([np.asarray(samples, np.float32)], [])
+    return features_of_blocks([np.asarray(samples, np.float32)])
 
 
-def _features(blocks: Iterable[np.ndarray], warnings: list[str]) -> SpeechFeatures:
+def features_of_blocks(blocks: Iterable[np.ndarray], warnings: Sequence[str] = ()) -> SpeechFeatures:
+    """The features of mono samples at 16 kHz that come in blocks, beside warnings that are complete after them."""
     analysis, frames, looks, count = Analysis(), _Frames(), list[Looks](), 0
     for block in blocks:
         count += len(block)
         looks.append(frames.take(analysis.push(block)))
     looks.append(frames.take(analysis.finish()))
     flux, looked, pitch, harmonicity = (
-        np.concatenate([getattr(look, name) for look in looks])
+        np.concatenate([getattr(look, name) for look in looks], dtype=np.float32)
         for name in ("flux", "power", "pitch", "harmonicity")
     )
     length = frame_count(count / RATE)
@@ -98,7 +99,7 @@ def _features(blocks: Iterable[np.ndarray], warnings: list[str]) -> SpeechFeatur
     voiced = (harmonicity[nearest] > VOICED) & (loudness > FAINTEST)
     pitch = np.where(voiced, pitch[nearest], 0.0)
     said = what_is_heard(power, pitch, activity)
-    np.log(np.maximum(mel / _mean_energy(mel, heard), np.exp(FLOOR)), out=mel)
+    _to_log(mel, heard)
     return SpeechFeatures(
         mel=mel,
         onset=_onsets(flux, length, heard).astype(np.float32),
@@ -132,7 +133,9 @@ class _Frames:
     def finish(self, length: int) -> np.ndarray:
         """(length, 80) mel energies."""
         self._give(length)
-        return np.concatenate(self._frames)[:length]
+        mel = np.concatenate(self._frames)[:length]
+        self._frames.clear()
+        return mel
 
     def _give(self, end: int) -> None:
         if end > self._count:
@@ -170,9 +173,13 @@ def _onsets(flux: np.ndarray, length: int, heard: np.ndarray) -> np.ndarray:
     return strong / scale if scale > 0 else strong
 
 
-def _mean_energy(mel: np.ndarray, heard: np.ndarray) -> float:
-    rows = mel[heard] if heard.any() else mel
-    return max(float(rows.mean(dtype=np.float64)), TINY)
+def _to_log(mel: np.ndarray, heard: np.ndarray) -> None:
+    """Energies to natural log over the mean energy of speech, in place: of all that is kept this is the largest."""
+    each = mel.mean(axis=1, dtype=np.float64)
+    usual = max(float(each[heard].mean() if heard.any() else each.mean()), TINY)
+    np.maximum(mel, usual * np.exp(FLOOR), out=mel)
+    np.divide(mel, usual, out=mel)
+    np.log(mel, out=mel)
 
 
 def _steady(values: np.ndarray) -> np.ndarray:

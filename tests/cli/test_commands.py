@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from understudy.backend import worker
 from understudy.backend.cli.main import main
@@ -260,6 +261,22 @@ def test_info(run: Run, clip_file: Path) -> None:
     assert facts["root_travel"]["distance"] == pytest.approx(3, abs=1e-4)
     assert (facts["frames"], facts["fps"], facts["licence"]) == (60, 30, "CC-BY-4.0")
     assert set(facts["known"]) == {"lower_trans", "upper", "hands", "face"}
+
+
+def test_info_of_a_recording(run: Run, tmp_path: Path) -> None:
+    time = np.arange(2 * 16000) / 16000
+    soundfile.write(tmp_path / "tone.wav", np.stack([0.1 * np.sin(2 * np.pi * 440 * time)] * 2, axis=1), 16000)
+    code, text, _ = run("info", tmp_path / "tone.wav")
+    assert code == 0
+    for words in ("2.00 s, 60 frames at 30 fps", "16000 Hz, 2 channels", "0% of it", "warning"):
+        assert words in text
+    facts = json.loads(run("info", tmp_path / "tone.wav", "--json")[1])
+    assert (facts["seconds"], facts["frames"], facts["voice_share"]) == (2.0, 60, 0.0)
+    assert all(0 <= value <= 1 for value in facts["outline"])
+
+    (tmp_path / "no.wav").write_bytes(b"hello")
+    code, text, errors = run("info", tmp_path / "no.wav", "--json")
+    assert (code, text, json.loads(errors)["error"]["field"]) == (2, "", "speech")
 
 
 def test_files_that_are_no_clips(run: Run, tmp_path: Path, clip_file: Path) -> None:

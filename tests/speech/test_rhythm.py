@@ -6,21 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from understudy.backend.motion.rhythm import bumps
 from understudy.backend.speech.features import SpeechFeatures, features_of
 from understudy.backend.speech.rhythm import LEAD, QUIET, SPACING, accents, phrases, syllables, voice_rhythm
 
-from .voices import RATE, Voice, in_noise, music, noise, speak
-
-
-def f_score(found: np.ndarray, true: np.ndarray, reach: float) -> float:
-    """Each true time takes the nearest found one that is left and no farther than ``reach``."""
-    left, hits = list(found), 0
-    for time in true:
-        near = min(left, key=lambda other: abs(other - time), default=np.inf)
-        if abs(near - time) <= reach:
-            left.remove(near)
-            hits += 1
-    return 2 * hits / max(len(found) + len(true), 1)
+from .voices import RATE, Voice, f_score, in_noise, music, noise, speak
 
 
 @pytest.mark.parametrize(("decibels", "least"), [(60, 0.95), (10, 0.95), (0, 0.8)])
@@ -62,6 +52,7 @@ def test_channels(voice: Voice, features: SpeechFeatures) -> None:
     assert rhythm.min() >= 0 and rhythm.max() <= 1
     at = np.round(accents(features) * 30).astype(int)
     np.testing.assert_allclose(rhythm[at, 0], 1.0, atol=1e-6)
+    np.testing.assert_allclose(rhythm[:, 0], bumps(accents(features), len(features)), atol=1e-6)
 
 
 def test_energy_follows_loudness(voice: Voice) -> None:
