@@ -6,8 +6,12 @@ from __future__ import annotations
 def _modules() -> list:
     """In the order of registration: a class must exist before another refers to it."""
     from . import client, command, files, generate, operators, panels, preferences, properties
+    from .retarget import operators as retarget_operators
+    from .retarget import panel as retarget_panel
+    from .retarget import stored
 
-    return [preferences, properties, generate, operators, files, panels, client, command]
+    retarget = [stored, retarget_operators, retarget_panel]
+    return [preferences, properties, generate, operators, files, panels, *retarget, client, command]
 
 
 def register() -> None:

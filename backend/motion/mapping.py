@@ -237,12 +237,12 @@ def checked(mapping: Mapping, rig: Rig) -> Mapping:
     return found
 
 
-def soundness(bones: dict[str, str], rig: Rig) -> float:
-    """Share of the mapped core slots whose bone hangs where a body's would, 0 to 1."""
+def soundness(bones: dict[str, str], rig: Rig, attached: Iterable[str] = ()) -> float:
+    """Share of the mapped core slots whose bone hangs where a body's would, 0 to 1; ``attached`` ones do."""
     right, total = 0, 0
     for lower, uppers in ABOVE.items():
         upper = next((slot for slot in uppers if slot in bones), None)
         if lower in bones and upper is not None:
             total += 1
-            right += rig.is_above(rig.index[bones[upper]], rig.index[bones[lower]])
+            right += lower in attached or rig.is_above(rig.index[bones[upper]], rig.index[bones[lower]])
     return right / total if total else 0.0

@@ -186,7 +186,7 @@ class _Reading:
             by=dict.fromkeys(self.bones, "name"),
             family=self.family.key,
             label=self.family.label,
-            confidence=share * (0.5 + 0.5 * soundness(self.bones, self.rig)),
+            confidence=share * (0.5 + 0.5 * soundness(self.bones, self.rig, attached)),
             attached=frozenset(slot for slot in attached if slot in self.bones),
             settings=self._settings(),
         ).ordered()

@@ -1,0 +1,197 @@
+"""Keying a rig's motion as an Action: one call, all or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ...backend.errors import BadInput
+from ...backend.motion import rotations
+from ...backend.motion.clip import Clip, resample
+from ...backend.motion.mapping import Mapping
+from ...backend.motion.retarget import Retargeter, RigMotion, Root
+from ..actions import META_KEY, Channels, action_name, assign, fill_curve, new_action
+from ..keying import continuous
+from .armature import BASE_KEY, check_locks, read_base, read_rig, why_not_a_rig
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What :func:`key_on_rig` did."""
+
+    action: bpy.types.Action
+    bones: int
+    muted: tuple[str, ...]
+
+
+def key_on_rig(
+    obj: bpy.types.Object,
+    clip: Clip,
+    mapping: Mapping,
+    *,
+    name: str,
+    start_frame: float,
+    scene_fps: float,
+    root: Root = "hips",
+    mute: bool = True,
+) -> Keyed:
+    """Key a clip on a rig as a new Action that plays at once.
+
+    Args:
+        obj: the armature.
+        clip: the motion.
+        mapping: its bones.
+        name: of the Action.
+        start_frame: scene frame of the clip's first pose.
+        scene_fps: frames per second of the scene; the clip keeps its speed.
+        root: where the path over the floor goes.
+        mute: switch off constraints on the bones that are keyed.
+
+    Raises:
+        BadInput: the rig or its mapping cannot be used; nothing has changed then.
+    """
+    reason = why_not_a_rig(obj)
+    if reason:
+        raise BadInput(reason, field="rig")
+    retargeter = Retargeter(read_rig(obj), mapping)
+    check_locks(obj, retargeter.mapping)
+    played = resample(clip, scene_fps)
+    motion = retargeter.perform(played, root)
+    if motion.object is not None:
+        scale = np.array(obj.scale)
+        if np.ptp(np.abs(scale)) > 1e-4 * np.abs(scale).max():
+            raise BadInput(
+                f"“{obj.name}” is scaled unevenly and cannot carry the path itself.",
+                hint="Apply its scale, or put the path on the hips.",
+                field="root",
+            )
+    frames = start_frame + np.arange(len(played)) * (scene_fps / played.fps)
+    with _undone_on_failure(obj):
+        return _key(obj, clip, retargeter.mapping, motion, frames, name, mute)
+
+
+def _key(
+    obj: bpy.types.Object,
+    clip: Clip,
+    mapping: Mapping,
+    motion: RigMotion,
+    frames: np.ndarray,
+    name: str,
+    mute: bool,
+) -> Keyed:
+    base = read_base(obj)
+    base = np.array(obj.matrix_basis) if base is None else base
+    action, channels = new_action(name)
+    try:
+        rotation = continuous(motion.rotations)
+        for k, bone in enumerate(motion.bones):
+            _curves(channels, bone, "rotation_quaternion", frames, rotation[:, k])
+        for bone, location in motion.locations.items():
+            _curves(channels, bone, "location", frames, _own_axes(obj, bone, location))
+        for bone in motion.resting:  # an unmapped bone between two others must not bend them
+            _curves(channels, bone, "location", frames[:1], np.zeros((1, 3)))
+            _curves(channels, bone, "rotation_quaternion", frames[:1], np.array([[1.0, 0, 0, 0]]))
+        if motion.object is not None:
+            _object_curves(channels, frames, base @ motion.object)
+        pose = obj.pose.bones
+        for bone in (*motion.bones, *motion.resting):
+            pose[bone].matrix_basis = Matrix()  # a left-over location or scale would stay
+            pose[bone].rotation_mode = "QUATERNION"
+        for bone, values in mapping.settings.items():
+            if bone in pose:
+                for key, value in values.items():
+                    if key in pose[bone]:
+                        pose[bone][key] = type(pose[bone][key])(value)
+                        path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"]["{key}"]'
+                        fill_curve(channels.fcurves.new(path), frames[:1], np.array([value]))
+        if motion.object is not None:
+            obj.rotation_mode = "QUATERNION"
+        elif read_base(obj) is not None:
+            obj.matrix_basis = Matrix(base.tolist())
+        muted = _mute(obj, motion.bones) if mute else ()
+        description = {
+            "meta": clip.meta,
+            "known": clip.known,
+            "fps": clip.fps,
+            "family": mapping.family,
+            **({BASE_KEY: base.ravel().tolist()} if motion.object is not None else {}),
+        }
+        action[META_KEY] = json.dumps(description, ensure_ascii=False)
+        assign(obj, action, channels)
+    except BaseException:
+        bpy.data.actions.remove(action)
+        raise
+    for track in obj.animation_data.nla_tracks:
+        track.mute = True  # it would play on the bones that are not keyed here
+    action.name = action_name(name)
+    return Keyed(action, len(motion.bones), muted)
+
+
+def _curves(channels: Channels, bone: str, channel: str, frames: np.ndarray, values: np.ndarray) -> None:
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'
+    group = channels.groups.get(bone) or channels.groups.new(bone)
+    for index in range(values.shape[1]):
+        curve = channels.fcurves.new(path, index=index)
+        fill_curve(curve, frames, values[:, index])
+        curve.group = group
+
+
+def _own_axes(obj: bpy.types.Object, bone: str, location: np.ndarray) -> np.ndarray:
+    """A location (T, 3) as the bone wants it: along its own axes, or the armature's where it is set so."""
+    data = obj.data.bones[bone]
+    if data.use_local_location:
+        return location
+    return location @ np.array(data.matrix_local)[:3, :3].T
+
+
+def _object_curves(channels: Channels, frames: np.ndarray, matrices: np.ndarray) -> None:
+    """Location and rotation of the object (T, 4, 4); its scale stays."""
+    turned = matrices[:, :3, :3] / np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True)
+    quaternions = continuous(rotations.matrix_to_quaternion(turned)[:, None])[:, 0]
+    group = channels.groups.new("Object Transforms")
+    for path, values in (("location", matrices[:, :3, 3]), ("rotation_quaternion", quaternions)):
+        for index in range(values.shape[1]):
+            curve = channels.fcurves.new(path, index=index)
+            fill_curve(curve, frames, values[:, index])
+            curve.group = group
+
+
+def _mute(obj: bpy.types.Object, bones: tuple[str, ...]) -> tuple[str, ...]:
+    """Switch off the constraints of keyed bones, and inverse kinematics that reaches them; their names."""
+    keyed = set(bones)
+    muted = []
+    for bone in obj.pose.bones:
+        for constraint in bone.constraints:
+            reached = {bone.name}
+            if constraint.type == "IK":
+                count = constraint.chain_count or 255
+                reached |= {parent.name for parent in bone.parent_recursive[: count - 1]}
+            if not constraint.mute and constraint.influence > 0 and reached & keyed:
+                constraint.mute = True
+                muted.append(f"{bone.name}: {constraint.name}")
+    return tuple(muted)
+
+
+@contextmanager
+def _undone_on_failure(obj: bpy.types.Object) -> Iterator[None]:
+    """Put the rig back as it was if keying fails half-way."""
+    pose = [(bone, bone.rotation_mode, bone.matrix_basis.copy()) for bone in obj.pose.bones]
+    constraints = [(c, c.mute) for bone in obj.pose.bones for c in bone.constraints]
+    mode, basis = obj.rotation_mode, obj.matrix_basis.copy()
+    try:
+        yield
+    except BaseException:
+        for bone, rotation_mode, matrix in pose:
+            bone.rotation_mode = rotation_mode
+            bone.matrix_basis = matrix
+        for constraint, mute in constraints:
+            constraint.mute = mute
+        obj.rotation_mode = mode
+        obj.matrix_basis = basis
+        raise
