@@ -155,9 +155,10 @@ def rough_ends(quaternions: np.ndarray, frames: int) -> tuple[int, int]:
 
 
 def run_on(values: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The first ``start`` and the last ``end`` frames of (T, ...) made anew.
+    """The first ``start`` and the last ``end`` frames of (T, ..., C) made anew.
 
-    The motion inside goes on with the speed and the bend of a parabola through its outermost frames.
+    The motion inside goes on with the speed of a parabola through its outermost frames, and with its bend
+    where that slows it down: a guess must not be wilder than what it continues.
     """
     result = np.array(values)
     for frames, view in ((start, result), (end, result[::-1])):
@@ -166,7 +167,9 @@ def run_on(values: np.ndarray, start: int, end: int) -> np.ndarray:
         x = np.arange(2 * frames + 1, dtype=np.float64)
         inside = view[frames : frames + len(x)]
         fit = np.linalg.lstsq(np.vander(x, 3), inside.reshape(len(inside), -1), rcond=None)[0]
-        back = np.vander(np.arange(-frames, 1.0), 3) @ fit
-        made = (back[:-1] - back[-1]).reshape(frames, *values.shape[1:]) + inside[0]
-        view[:frames] = made
+        bend, speed = fit[0].reshape(values.shape[1:]), fit[1].reshape(values.shape[1:])
+        slower = np.linalg.norm(speed - 2 * frames * bend, axis=-1) < np.linalg.norm(speed, axis=-1)
+        bend = bend * slower[..., None]
+        back = np.arange(-frames, 0.0).reshape(-1, *[1] * (values.ndim - 1))
+        view[:frames] = inside[0] + back * speed + back**2 * bend
     return result
