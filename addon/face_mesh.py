@@ -63,12 +63,12 @@ def slit(p: Array) -> Array:
 
 
 def brows(p: Array) -> Array:
-    """Negative on the eyebrows: a bow that thins out towards the temple."""
+    """Negative on the eyebrows: a bow that thins out towards the temple, round at its ends."""
     x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
-    along = np.clip((x - 0.030) / 0.0195, -1.5, 1.5)
+    along = np.clip((x - 0.030) / 0.0190, -1.5, 1.5)
     middle = 0.3375 - 0.0042 * (along + 0.1) ** 2
-    thick = (0.0036 - 0.0012 * along) * (1 - along**4)
-    return np.abs(y - middle) - thick + np.maximum(0.05 - z, 0)
+    thick = 0.0038 - 0.0010 * along
+    return 0.0035 * (np.hypot(along, (y - middle) / thick) - 1) + np.maximum(0.05 - z, 0)
 
 
 def jaw_share(p: Array) -> Array:
