@@ -244,13 +244,18 @@ def _corrections(
         if frames > 1
         else np.ones(1)
     )
+
+    def mean(values: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Where the joint is slow counts."""
+        return slow[first:last] @ values[first:last] / slow[first:last].sum()
+
     kept, steps = [], []
     waiting = intervals(held)[::-1]
     while waiting:
         start, stop = waiting.pop()
         first, last = start, stop
         for _ in range(2):  # the anchor moves when the ends go
-            anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
+            anchor = mean(positions, first, last)
             away = positions[first:last] - anchor
             stands = np.flatnonzero((away[:, 1] < slack) & (np.hypot(away[:, 0], away[:, 2]) < MAX_HOLD))
             if not stands.size:
@@ -258,9 +263,9 @@ def _corrections(
             first, last = first + int(stands[0]), first + int(stands[-1]) + 1
         held[start:first] = False
         held[last:stop] = False
-        anchor = np.average(positions[first:last], axis=0, weights=slow[first:last])
+        anchor = mean(positions, first, last)
         if floor is not None:
-            height = float(np.average(floor[first:last], weights=slow[first:last]))
+            height = float(mean(floor, first, last))
             if abs(height - anchor[1]) < MAX_FLOOR_SHIFT:  # false for NaN too
                 anchor[1] = height
         offsets[first:last] = anchor - positions[first:last]

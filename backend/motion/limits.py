@@ -73,38 +73,44 @@ def within_limits(poses: np.ndarray) -> np.ndarray:
     Returns:
         The same shape; joints and frames away from a limit keep their bits.
     """
-    twist, swing, axis = _split(poses)
+    quaternions = rotations.axis_angle_to_quaternion(poses[:, _JOINTS])
+    twist, swing = _angles(quaternions)
     new_twist = _ease(_ease(twist, _HIGH), -_LOW, -1.0)
     new_swing = _ease(swing, _SWING)
     frames, columns = np.nonzero((new_twist != twist) | (new_swing != swing))
     if not frames.size:
         return poses
-    turned = rotations.axis_angle_to_quaternion(_AXES[columns] * new_twist[frames, columns, None])
-    swung = rotations.axis_angle_to_quaternion(axis[frames, columns] * new_swing[frames, columns, None])
+    axes = _AXES[columns]
+    back = rotations.axis_angle_to_quaternion(-axes * twist[frames, columns, None])
+    swung = rotations.quaternion_to_axis_angle(
+        rotations.quaternion_multiply(quaternions[frames, columns], back)
+    )
+    swung *= (new_swing[frames, columns] / np.maximum(swing[frames, columns], 1e-12))[:, None]
     result = np.array(poses)
     result[frames, _JOINTS[columns]] = rotations.quaternion_to_axis_angle(
-        rotations.quaternion_multiply(swung, turned)
+        rotations.quaternion_multiply(
+            rotations.axis_angle_to_quaternion(swung),
+            rotations.axis_angle_to_quaternion(axes * new_twist[frames, columns, None]),
+        )
     )
     return result
 
 
-def violations(poses: np.ndarray) -> float:
-    """Share of frames in which a joint is out of its range."""
-    twist, swing, _ = _split(poses)
+def violations(quaternions: np.ndarray) -> float:
+    """Share of the frames of local rotations (T, J, 4) in which a joint is out of its range."""
+    twist, swing = _angles(quaternions[:, _JOINTS])
     out = (twist > _HIGH + TOLERANCE) | (twist < _LOW - TOLERANCE) | (swing > _SWING + TOLERANCE)
     return float(out.any(axis=1).mean())
 
 
-def _split(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Twist (T, N) and swing (T, N) in radians of the joints with limits, and the swing's axis (T, N, 3)."""
-    q = rotations.axis_angle_to_quaternion(poses[:, _JOINTS])
-    along = np.sum(q[..., 1:] * _AXES, axis=-1)
-    twist = rotations.wrap_angle(2.0 * np.arctan2(along, q[..., 0]))
-    half = 0.5 * twist
-    back = np.concatenate([np.cos(half)[..., None], -np.sin(half)[..., None] * _AXES], axis=-1)
-    rest = rotations.quaternion_to_axis_angle(rotations.quaternion_multiply(q, back))
-    swing = np.linalg.norm(rest, axis=-1)
-    return twist, swing, rest / np.maximum(swing, 1e-12)[..., None]
+def _angles(quaternions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Twist (T, N) and swing (T, N) in radians of the joints with limits, from their quaternions."""
+    along = np.sum(quaternions[..., 1:] * _AXES, axis=-1)
+    real = quaternions[..., 0]
+    twist = 2.0 * np.arctan2(along, real)
+    twist -= 2.0 * np.pi * np.round(twist / (2.0 * np.pi))
+    swing = 2.0 * np.arccos(np.minimum(np.hypot(along, real), 1.0))
+    return twist, swing
 
 
 def _ease(angle: np.ndarray, limit: np.ndarray, sign: float = 1.0) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from . import filters, rotations
 from .clip import Clip
 from .contacts import contacts_from_positions, sole_points
-from .kinematics import forward_kinematics
+from .kinematics import forward_kinematics_matrices
 from .limits import violations
 from .skeleton import CONTACT_JOINTS, NUM_BODY_JOINTS
 
@@ -70,16 +70,16 @@ def measure(clip: Clip, contacts: np.ndarray | None = None, *, floor: float = 0.
         floor: height of the floor, metres.
     """
     poses = clip.poses[:, :NUM_BODY_JOINTS]
-    joints, world = forward_kinematics(poses, clip.trans)
+    quaternions = rotations.axis_angle_to_quaternion(poses)
+    joints, world = forward_kinematics_matrices(rotations.quaternion_to_matrix(quaternions), clip.trans)
     feet = joints[:, list(CONTACT_JOINTS)]
     held = (contacts_from_positions(feet, clip.fps, floor=floor) if contacts is None else contacts) > 0.5
     speeds = 100.0 * clip.fps * np.linalg.norm(np.diff(feet[..., [0, 2]], axis=0), axis=-1)
     slides = speeds[held[1:] & held[:-1]]
     lowest = np.minimum(sole_points(joints, world)[..., 1].min(axis=1), joints[..., 1].min(axis=1))
     depth = 100.0 * np.maximum(0.0, floor - lowest)
-    quaternions = filters.continuous(rotations.axis_angle_to_quaternion(poses))
     # A quaternion changes by half the angle.
-    jitter = np.degrees(2.0 * filters.jitter_of(quaternions))
+    jitter = np.degrees(2.0 * filters.jitter_of(filters.continuous(quaternions)))
     jerk = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1) * clip.fps**3
     return Quality(
         slide=float(slides.mean()) if slides.size else 0.0,
@@ -88,5 +88,5 @@ def measure(clip: Clip, contacts: np.ndarray | None = None, *, floor: float = 0.
         penetration_max=float(depth.max()),
         jitter=float(jitter.mean()),
         jerk=float(jerk.mean()) if jerk.size else 0.0,
-        limits=violations(poses),
+        limits=violations(quaternions),
     )

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.backend.motion import rotations
+from understudy.backend.motion import limits, rotations
 from understudy.backend.motion.clip import Clip, mirror
-from understudy.backend.motion.limits import violations, within_limits
+from understudy.backend.motion.limits import within_limits
 from understudy.backend.motion.skeleton import INDEX
 
 from .synthetic import walk
+
+
+def violations(poses: np.ndarray) -> float:
+    return limits.violations(rotations.axis_angle_to_quaternion(poses))
 
 
 def bent(joint: str, turn: tuple[float, float, float]) -> np.ndarray:
