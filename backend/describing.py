@@ -14,9 +14,8 @@ from .motion.clip import Clip, place_at_origin, resample
 from .motion.contacts import detect_contacts
 from .motion.features import FPS, features_from_clip
 from .motion.rhythm import PER_LATENT
-from .pieces import END, FILE, read_pieces
-from .planning import log_softmax
-from .text import WIDTH, TextEmbedding
+from .pieces import FILE, read_pieces
+from .planning import log_softmax, no_text
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -46,22 +45,23 @@ def tell(
     """
     grid = delayed_grid(config, codes)
     tokens = np.concatenate([config.absent[None], grid])[None]
-    empty = TextEmbedding(np.zeros((1, 1, WIDTH), np.float32), np.zeros((1, 1), bool))
+    end = config.piece_end
+    empty = no_text(engine.plan_text([""]))
     task = np.array([TASKS.index("motion_to_text")])
     state = engine.plan_start(empty, np.array([0]), task)
     engine.plan_step(state, tokens)
-    scores = log_softmax(engine.tell_step(state, np.array([[END]])))
+    scores = log_softmax(engine.tell_step(state, np.array([[end]])))
     rows: list[list[int]] = [[]]
     sums = np.zeros(1)
     best: tuple[float, list[int]] = (-np.inf, [])
     for length in range(1, LONGEST + 2):
         totals = sums[:, None] + scores
-        for row, total in zip(rows, totals[:, END], strict=True):
+        for row, total in zip(rows, totals[:, end], strict=True):
             if row and total / length > best[0]:
                 best = float(total) / length, row
         if length > LONGEST:
             break
-        totals[:, END] = -np.inf
+        totals[:, end] = -np.inf
         chosen = np.argsort(-totals, axis=None, kind="stable")[:beams]
         sources, pieces = np.unravel_index(chosen, totals.shape)
         sums = totals.reshape(-1)[chosen]

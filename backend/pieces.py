@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from .errors import BadInput
+from .text import MAX_WORDS, TextEmbedding
 
 FILE = "pieces.json"
 """The vocabulary's name in a stage folder and in a pack."""
@@ -33,6 +35,21 @@ def learn_pieces(captions: Iterable[str], size: int) -> Tokenizer:
     # Sorted, so that the same captions in any order give the same pieces.
     tokenizer.train_from_iterator(sorted(captions), trainer)
     return tokenizer
+
+
+def word_ids(tokenizer: Tokenizer, prompts: list[str | None]) -> TextEmbedding:
+    """Pieces (B, W) of prompts, padded on the left, and which of them exist; ``None`` is an empty prompt."""
+    rows = [
+        [] if prompt is None else tokenizer.encode(prompt, add_special_tokens=False).ids[:MAX_WORDS]
+        for prompt in prompts
+    ]
+    width = max(1, *map(len, rows))
+    ids = np.zeros((len(rows), width), np.int64)
+    mask = np.zeros((len(rows), width), bool)
+    for i, row in enumerate(rows):
+        if row:
+            ids[i, width - len(row) :], mask[i, width - len(row) :] = row, True
+    return TextEmbedding(ids, mask)
 
 
 def read_pieces(path: Path) -> Tokenizer:

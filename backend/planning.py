@@ -31,7 +31,7 @@ def aligned(texts: list[TextEmbedding]) -> TextEmbedding:
     """Prompts one below the other, each row's words at its end, as the model has been trained on."""
     width = max(text.tokens.shape[1] for text in texts)
     rows = sum(len(text.tokens) for text in texts)
-    tokens = np.zeros((rows, width, texts[0].tokens.shape[2]), np.float32)
+    tokens = np.zeros((rows, width, *texts[0].tokens.shape[2:]), texts[0].tokens.dtype)
     mask = np.zeros((rows, width), bool)
     at = 0
     for text in texts:

@@ -21,6 +21,11 @@ class Engine(Protocol):
         """Sentence-encoder token embeddings of prompts."""
         ...
 
+    def plan_text(self, prompts: list[str]) -> TextEmbedding:
+        """Prompts as :func:`~..planning.plan` takes them: :meth:`encode_text`'s, or, where a pretrained model
+        is the planner's base, its own words (B, W)."""
+        ...
+
     def plan_start(
         self,
         text: TextEmbedding,

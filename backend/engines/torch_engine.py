@@ -17,7 +17,8 @@ from ..models.diffusion import Denoiser, Words
 from ..models.language import MotionLanguageModel
 from ..models.tokenizer import PartTokenizer
 from ..pack_config import PackConfig
-from ..text import TextEmbedding, TextEncoder
+from ..pieces import FILE, read_pieces, word_ids
+from ..text import TextEmbedding, TextEncoder, normalize_prompt
 
 
 def pick_device(name: str) -> torch.device:
@@ -71,6 +72,7 @@ class TorchEngine:
             self._tokenizers[part] = tokenizer
         self._language = MotionLanguageModel(config.language)
         _load(self._language, folder / "language.safetensors", self._device)
+        self._words = read_pieces(folder / FILE) if config.language.backbone else None
         self._denoiser = Denoiser(config.diffusion)
         _load(self._denoiser, folder / "diffusion.safetensors", self._device)
         self.alphas = self._denoiser.alphas.cpu().numpy().astype(np.float64)
@@ -88,6 +90,11 @@ class TorchEngine:
 
     def encode_text(self, prompts: list[str]) -> TextEmbedding:
         return self._text.encode(prompts)
+
+    def plan_text(self, prompts: list[str]) -> TextEmbedding:
+        if self._words is None:
+            return self.encode_text(prompts)
+        return word_ids(self._words, [normalize_prompt(prompt) for prompt in prompts])
 
     @torch.inference_mode()
     def plan_start(

@@ -2,7 +2,8 @@
 
 One vocabulary holds task words, length words, each part's motion tokens and the word pieces of captions.
 Text that asks for motion enters through the sentence encoder's token embeddings, so words that no caption
-used still mean something. Every step predicts one latent frame of all parts at once; the parts after the
+used still mean something. Where a pretrained language model is the base, text that asks and text that tells
+are that model's own words, through its own embeddings. Every step predicts one latent frame of all parts at once; the parts after the
 first are delayed by one step (the delay pattern of MusicGen, Copet et al. 2023), so that they see the frame
 they must agree with.
 
@@ -58,6 +59,10 @@ class LanguageConfig(BaseModel):
     """Takes a style (:data:`~.style.FIELDS`)."""
     rhythm: bool = False
     """Takes a rhythm (:mod:`..motion.rhythm`)."""
+    backbone: dict[str, Any] = {}
+    """Configuration of the pretrained model that is the base; empty: built from the sizes above."""
+    piece_end: int = 0
+    """The piece that begins and ends a caption."""
 
     @property
     def delays(self) -> dict[str, int]:
@@ -99,7 +104,7 @@ class Vocabulary(NamedTuple):
             task: at + i for i, task in enumerate(later)
         }
         at += len(later)
-        return cls(tasks, lengths, starts, at, at + config.pieces)
+        return cls(tasks, lengths, starts, at, at + (0 if config.backbone else config.pieces))
 
     def spans(self, config: LanguageConfig) -> dict[str, tuple[int, int]]:
         """Half-open rows of the table by what they mean."""
@@ -138,7 +143,10 @@ class MotionLanguageModel(nn.Module):
         self.config = config
         self.vocabulary = Vocabulary.build(config)
         self.parts = tuple(config.parts)
-        self.text = nn.Sequential(nn.LayerNorm(config.text_width), nn.Linear(config.text_width, config.width))
+        if not config.backbone:
+            self.text = nn.Sequential(
+                nn.LayerNorm(config.text_width), nn.Linear(config.text_width, config.width)
+            )
         self.embedding = nn.Embedding(self.vocabulary.size, config.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
         # Both begin as no influence, so that a model that did without them can learn to take them.
@@ -148,7 +156,20 @@ class MotionLanguageModel(nn.Module):
         if config.rhythm:
             self.rhythm = nn.Linear(RHYTHM_WIDTH + 1, config.width, bias=False)
             nn.init.zeros_(self.rhythm.weight)
-        backbone: dict[str, Any] = {
+        self.backbone = AutoModel.from_config(self._backbone_config())
+        if config.backbone and not self.backbone.config.tie_word_embeddings:
+            self.words_out = nn.Linear(config.width, config.pieces, bias=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.heads = nn.ModuleDict(
+            {part: nn.Linear(config.width, codes + 1) for part, codes in config.parts.items()}
+        )
+
+    def _backbone_config(self) -> Any:
+        config = self.config
+        if config.backbone:
+            sizes = {key: value for key, value in config.backbone.items() if key != "model_type"}
+            return AutoConfig.for_model(config.backbone["model_type"], **sizes)
+        sizes = {
             "vocab_size": 1,  # inputs arrive as embeddings
             "hidden_size": config.width,
             "intermediate_size": config.feed_forward,
@@ -162,11 +183,7 @@ class MotionLanguageModel(nn.Module):
             "bos_token_id": None,
             "eos_token_id": None,
         }
-        self.backbone = AutoModel.from_config(AutoConfig.for_model(config.model_type, **backbone))
-        self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.ModuleDict(
-            {part: nn.Linear(config.width, codes + 1) for part, codes in config.parts.items()}
-        )
+        return AutoConfig.for_model(config.model_type, **sizes)
 
     def prefix(
         self,
@@ -179,8 +196,9 @@ class MotionLanguageModel(nn.Module):
         """What stands before the motion (B, W + E + 2, width): text, frames to arrive at, task, length.
 
         Args:
-            text: (B, W, text_width) token embeddings of the sentence encoder, padded on the left so
-                that a word is as far from the motion whatever stands beside it in the batch.
+            text: (B, W, text_width) token embeddings of the sentence encoder, or (B, W) the base's own
+                words; padded on the left so that a word is as far from the motion whatever stands beside
+                it in the batch.
             length: (B,) latent frames wanted, 0 = the model decides.
             task: (B,) index into :data:`TASKS`; one that the model does not know counts as continuation.
             ends: (B, E, P) codes of the last frames, without delay.
@@ -189,7 +207,7 @@ class MotionLanguageModel(nn.Module):
         tasks = [self.vocabulary.tasks.get(name, TASKS.index("continuation")) for name in TASKS]
         rows = torch.tensor(tasks, device=task.device)[task]
         words = self.embedding(torch.stack([rows, self.vocabulary.lengths + length], dim=1))
-        context = self.text(text)
+        context = self.embed_pieces(text) if self.config.backbone else self.text(text)
         if ends is not None:
             context = torch.cat([context, self.embed(ends).to(context.dtype)], dim=1)
         if order is not None:
@@ -213,7 +231,11 @@ class MotionLanguageModel(nn.Module):
 
     def embed_pieces(self, pieces: Tensor) -> Tensor:
         """Word pieces (B, L) -> (B, L, width)."""
-        embedded: Tensor = self.embedding(self.vocabulary.pieces + pieces)
+        embedded: Tensor = (
+            self.backbone.get_input_embeddings()(pieces)
+            if self.config.backbone
+            else self.embedding(self.vocabulary.pieces + pieces)
+        )
         return embedded
 
     def read(
@@ -224,8 +246,13 @@ class MotionLanguageModel(nn.Module):
         Args:
             mask: (B, S_total) 1 where a position may be attended to.
         """
+        more = {}
+        if self.config.backbone and mask is not None:
+            # Some models count positions from the first of the row; they are to count from its first word.
+            more["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -inputs.shape[1] :]
         output = self.backbone(
             inputs_embeds=self.dropout(inputs),
+            **more,
             attention_mask=mask,
             past_key_values=cache,
             use_cache=use_cache,
@@ -238,7 +265,12 @@ class MotionLanguageModel(nn.Module):
 
     def piece_logits(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, S, width) -> scores (B, S, pieces) of a caption's next piece."""
-        return nn.functional.linear(hidden, self.embedding.weight[self.vocabulary.pieces :])
+        if not self.config.backbone:
+            return nn.functional.linear(hidden, self.embedding.weight[self.vocabulary.pieces :])
+        if self.backbone.config.tie_word_embeddings:
+            return nn.functional.linear(hidden, self.backbone.get_input_embeddings().weight)
+        scores: Tensor = self.words_out(hidden)
+        return scores
 
     def forward(
         self, inputs: Tensor, mask: Tensor | None = None, cache: Any = None, use_cache: bool = False

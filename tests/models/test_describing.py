@@ -13,10 +13,13 @@ import pytest
 from understudy.backend import describing
 from understudy.backend.cli.main import main
 from understudy.backend.describing import describe_clip, tell
+from understudy.backend.models.language import TASKS
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import write_clip
 from understudy.backend.pieces import END, learn_pieces, read_pieces
 from understudy.backend.pipeline import Pipeline, load_pipeline
+from understudy.backend.planning import no_text
+from understudy.backend.text import TextEmbedding
 
 from .conftest import _swaying
 
@@ -31,6 +34,9 @@ class Speaker:
 
     def __init__(self, follows: dict[int, dict[int, float]]) -> None:
         self.follows = follows
+
+    def plan_text(self, prompts: list[str]) -> TextEmbedding:
+        return TextEmbedding(np.zeros((len(prompts), 1, 384), np.float32), np.ones((len(prompts), 1), bool))
 
     def plan_start(self, *_: Any) -> Any:
         return self
@@ -62,22 +68,16 @@ def test_beams_with_a_cache_score_as_a_fresh_reading_does(pipeline: Pipeline) ->
     """The sentence found is scored again in one pass of its own."""
     engine, config = pipeline.engine, pipeline.config.language
     codes = {"lower_trans": np.arange(6) % 12, "upper": np.arange(6)[::-1] % 12}
-    state = engine.plan_start(
-        describing.TextEmbedding(np.zeros((1, 1, 384), np.float32), np.zeros((1, 1), bool)),
-        np.array([0]),
-        np.array([3]),
-    )
+    nothing = no_text(engine.plan_text([""]))
+    task = np.array([TASKS.index("motion_to_text")])
+    state = engine.plan_start(nothing, np.array([0]), task)
     grid = np.concatenate([config.absent[None], describing.delayed_grid(config, codes)])[None]
     engine.plan_step(state, grid)
     first = engine.tell_step(state, np.array([[END]]))
     wide = engine.tell_step(state, np.array([[5], [6], [7]]), np.array([0, 0, 0]))
     back = engine.tell_step(state, np.array([[8], [9]]), np.array([2, 0]))
     for row, (a, b) in enumerate([(7, 8), (5, 9)]):
-        fresh = engine.plan_start(
-            describing.TextEmbedding(np.zeros((1, 1, 384), np.float32), np.zeros((1, 1), bool)),
-            np.array([0]),
-            np.array([3]),
-        )
+        fresh = engine.plan_start(nothing, np.array([0]), task)
         engine.plan_step(fresh, grid)
         whole = engine.tell_step(fresh, np.array([[END, a, b]]))
         assert np.allclose(back[row], whole[0], atol=1e-4)

@@ -9,6 +9,7 @@ from pathlib import Path
 STAGES = {
     "tokenizer": "TokenizerStage",
     "language": "LanguageStage",
+    "instruction": "InstructionStage",
     "diffusion": "DiffusionStage",
     "alignment": "AlignmentStage",
     "prior": "PriorStage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +19,11 @@ from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageMode
 from ...backend.pieces import FILE, learn_pieces, read_pieces
 from ...backend.text import WIDTH
 from ..dataset import Segment, load_corpus
+from ..instructions import instructions
+from ..paraphrase import some_paraphrases
 from ..styles import SegmentStyles
 from ..weights import Chooser, Weighting
+from .base_model import Base, Lora, OwnWords, add_lora, frozen, load_base
 from .common import StageConfig, main_first, send, set_up, train
 from .latents import Latents, load_tokenizers
 from .plans import PlanBatch, Plans, TaskMix, caption_words
@@ -36,6 +39,14 @@ class LanguageStage(StageConfig):
     """What is trained how often, and what is told of it."""
     pieces: int = Field(1000, ge=0)
     """Word pieces to tell motion in, learnt from the training captions; 0: motion is not told in words."""
+    base_model: str = ""
+    """A causal language model of transformers to begin with: a folder, or a name in the local cache. Its own
+    words and sizes then take the place of the sentence encoder, of ``pieces`` and of the sizes of ``model``."""
+    download: bool = False
+    """Whether transformers may fetch ``base_model`` from the hub."""
+    lora: Lora | None = None
+    """Train low-rank changes to the base in place of all of it; they are merged into the weights that are
+    written."""
     caption_weight: float = 0.2
     """Of the loss of motion told in words, beside that of planned motion."""
     label_smoothing: float = 0.05
@@ -110,27 +121,58 @@ def _caption_loss(
     return loss, (scores.argmax(-1) == wanted).sum() / (wanted >= 0).sum()
 
 
-def stage_pieces(config: LanguageStage, training: Sequence[Segment], captions: Captions) -> Tokenizer | None:
-    """The word pieces of the stage: those in its folder, those of the stage it starts from, or new ones.
-
-    Raises:
-        BadInput: the file is broken.
-    """
-    if not config.pieces:
-        return None
+def _words(
+    config: LanguageStage,
+    segments: list[Segment],
+    base: Base | None,
+    older: LanguageConfig | None,
+    instructed: bool,
+) -> tuple[Tokenizer | None, Captions]:
+    """What motion is told in, and what asks for it: pieces of captions and embedded captions, or, of a
+    pretrained base, its own words for both. The vocabulary is kept in the stage's folder."""
     kept = config.out / FILE
+    earlier = config.init_from / FILE if config.init_from is not None else None
+    own = base is not None or (older is not None and bool(older.backbone))
+    captions = None if own else (Asked if instructed else Captions)(
+        segments, config.wording, config.store / "features"
+    )  # fmt: skip
+    if not own and not config.pieces:
+        assert captions is not None
+        return None, captions
     if not kept.exists():
         config.out.mkdir(parents=True, exist_ok=True)
-        older = config.init_from / FILE if config.init_from is not None else None
-        if older is not None and older.exists():
-            pieces = read_pieces(older)
+        if base is not None:
+            pieces = base.words
+        elif earlier is not None and earlier.exists():
+            pieces = read_pieces(earlier)
         else:
-            texts = {text for segment in training for text in captions.possible(segment)}
-            pieces = learn_pieces({caption_words(text) for text in texts}, config.pieces)
+            plain = {text for s in segments if s.motion.split == "train" for text in _told(s, config.wording)}
+            pieces = learn_pieces(plain, config.pieces)
         temporary = kept.with_suffix(".tmp")
         temporary.write_text(pieces.to_str(), "utf-8")
         temporary.replace(kept)
-    return read_pieces(kept)
+    words = read_pieces(kept)
+    return words, captions or OwnWords(words, config.wording)
+
+
+def _told(segment: Segment, wording: Wording) -> set[str]:
+    """The words that a training segment may be told in."""
+    told = {caption_words(caption) for caption in segment.captions}
+    if wording.paraphrase:
+        told |= {other for text in told for other in some_paraphrases(text, wording.variants)}
+    return told
+
+
+def older_config(folder: Path) -> LanguageConfig:
+    """What the stage in a folder is made of.
+
+    Raises:
+        BadInput: the folder holds no trained language model.
+    """
+    try:
+        return LanguageConfig.model_validate_json((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} holds no trained language model.", field="init_from") from error
 
 
 def start_from(model: MotionLanguageModel, folder: Path) -> None:
@@ -139,10 +181,10 @@ def start_from(model: MotionLanguageModel, folder: Path) -> None:
     Raises:
         BadInput: the folder holds no trained language model.
     """
+    config = older_config(folder)
     try:
-        config = LanguageConfig.model_validate_json((folder / "config.json").read_text("utf-8"))
         state = load_file(folder / "model.safetensors")
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise BadInput(f"{folder} holds no trained language model.", field="init_from") from error
     left = model.start_from(state, config)
     print(f"language starts from {folder}" + (f"; new: {', '.join(left)}" if left else ""), flush=True)
@@ -160,27 +202,65 @@ EVALUATIONS: dict[str, dict[str, Any]] = {
 """What is measured on validation segments, by the ending of its name: what is shown of them."""
 
 
+class Asked(Captions):
+    """Captions, also inside the instructions that ask for them, and the instructions without any."""
+
+    def possible(self, segment: Segment) -> Iterable[str]:
+        for text in super().possible(segment):
+            yield text
+            if segment.motion.split == "train":
+                for task in TASKS:
+                    yield from instructions(task, text)
+        yield from instructions("in_between", None)
+
+
 def run(config: LanguageStage) -> dict[str, float]:
+    return train_language(config, name="language")
+
+
+def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0) -> dict[str, float]:
+    """Train the language model; ``instructed`` is the share that is asked for in instructions.
+
+    Raises:
+        BadInput: a folder or the base model is not what it should be.
+    """
     device = set_up(config)
+    base = load_base(config.base_model, download=config.download) if config.base_model else None
+    older = older_config(config.init_from) if config.init_from is not None else None
     with main_first():
         corpus = load_corpus(config.store, datasets=tuple(config.datasets), speeds=tuple(config.speeds))
-        captions = Captions(corpus.segments, config.wording, config.store / "features")
         training, validation = corpus.split("train").segments, corpus.split("val").segments
-        pieces = stage_pieces(config, training, captions)
+        pieces, captions = _words(config, corpus.segments, base, older, instructed > 0)
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers, device=device)
-    parts = {part: t.config.codes for part, t in tokenizers.items()}
-    learnt = {
+    learnt: dict[str, Any] = {
+        "parts": {part: t.config.codes for part, t in tokenizers.items()},
         "tasks": TASKS if pieces else tuple(task for task in TASKS if task != "motion_to_text"),
         "pieces": pieces.get_vocab_size() if pieces else 0,
         "style": True,
         "rhythm": True,
     }
-    model_config = LanguageConfig(parts=parts, text_width=WIDTH, **{**learnt, **config.model})
+    sizes: dict[str, Any] = {}
+    if base is not None:
+        sizes = base.sizes
+    elif older is not None and older.backbone:
+        kept = ("backbone", "model_type", "width", "text_width", "layers", "heads", "pieces", "piece_end")
+        sizes = {key: getattr(older, key) for key in kept}
+    model_config = LanguageConfig(**{"text_width": WIDTH, **learnt, **config.model, **sizes})
     model = MotionLanguageModel(model_config).to(device)
+    if base is not None:
+        base.give(model)
+        base = None
     if config.init_from is not None:
         start_from(model, config.init_from)
-    batch = PlanBatch(model_config, config.mix, latents, captions, SegmentStyles(corpus.segments), pieces)
+    shipped: dict[str, Any] = {}
+    if config.lora is not None:
+        if not model_config.backbone:
+            raise BadInput("LoRA needs a pretrained base: set base_model.", field="lora")
+        shipped["shipped"] = add_lora(model, config.lora)
+        print(f"{name}: {frozen(model):.0%} of the weights stay as they are", flush=True)
+    styles = SegmentStyles(corpus.segments)
+    batch = PlanBatch(model_config, config.mix, latents, captions, styles, pieces, instructed)
     choose = Chooser(training, config.weights)
 
     def draw(rng: np.random.Generator) -> Plans:
@@ -219,8 +299,9 @@ def run(config: LanguageStage) -> dict[str, float]:
         model,
         loss,
         evaluate,
-        name="language",
+        name=name,
         description=model_config.model_dump(),
         draw=draw,
         compiled=(model.backbone,),
+        **shipped,
     )

@@ -18,8 +18,8 @@ from ...backend.models.language import (
     rhythm_input,
     style_input,
 )
-from ...backend.pieces import END
 from ..dataset import Segment
+from ..instructions import instructions
 from ..styles import SegmentStyles, StyleDropout
 from .latents import Encoded, Latents
 from .wording import Captions, Use
@@ -102,6 +102,8 @@ class Row:
     rhythm: np.ndarray | None = None
     pieces: list[int] = field(default_factory=list)
     styled: bool = True
+    asked: str | None = None
+    """The instruction that asks for it, where there is one."""
 
 
 class PlanBatch:
@@ -115,7 +117,10 @@ class PlanBatch:
         captions: Captions,
         styles: SegmentStyles | None = None,
         pieces: Tokenizer | None = None,
+        instructed: float = 0.0,
     ) -> None:
+        """``instructed`` is the share of training segments that are asked for in an instruction."""
+        self.instructed = instructed
         self.config, self.mix, self.latents, self.captions = config, mix, latents, captions
         self.styles = styles if config.style else None
         self.pieces = pieces if config.pieces else None
@@ -156,7 +161,8 @@ class PlanBatch:
         if task == "motion_to_text":
             assert self.pieces is not None
             caption = self.captions.choose(segment, rng, use)
-            pieces = self.pieces.encode(caption_words(caption)).ids[: longest // 2]
+            pieces = self.pieces.encode(caption_words(caption), add_special_tokens=False).ids
+            pieces = pieces[: longest // 2]
             longest -= len(pieces) + 2  # so that no row is longer than a plan
         drawn = self.stretch(segment, rng, longest)
         if drawn is None:
@@ -170,6 +176,8 @@ class PlanBatch:
         if task == "motion_to_text":
             row.targets = np.broadcast_to(config.absent, grid.shape)
             row.caption, row.length, row.rhythm, row.styled = None, 0, None, False
+            if augment and self.instructed and rng.random() < self.instructed:
+                self._ask(row, codes, rng)
             return row
         if task == "in_between" and length >= 6 and len(codes) == len(config.parts):
             start, end = rng.integers(1, min(LONGEST_END, length // 3) + 1, size=2)
@@ -192,7 +200,20 @@ class PlanBatch:
             self._mix(row, codes, others[int(rng.integers(len(others)))], rng)
         if row.task != "in_between" and rng.random() < mix.length_dropout:
             row.length = 0
+        if self.instructed and rng.random() < self.instructed:
+            self._ask(row, codes, rng)
         return row
+
+    def _ask(self, row: Row, codes: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+        """Ask for the row in an instruction; a motion that is to go on gives its beginning."""
+        sentences = instructions(row.task, row.caption)
+        row.asked = sentences[int(rng.integers(len(sentences)))]
+        length = len(row.grid) - 1
+        if row.task == "continuation" and length >= 6:
+            given = int(rng.integers(1, length // 2 + 1))
+            told = np.arange(length) >= given
+            asked = {p: np.where(told, codes[p], self.config.parts[p] + 1) for p in codes}
+            row.targets = delayed_grid(self.config, asked)
 
     def _mix(self, row: Row, codes: dict[str, np.ndarray], other: Segment, rng: np.random.Generator) -> None:
         """Give all parts but one the motion of another segment; only that one must come out."""
@@ -252,8 +273,8 @@ class PlanBatch:
             targets[i, :length] = row.targets
             if row.pieces:
                 span = slice(length + 1, length + 2 + len(row.pieces))
-                pieces_in[i, span] = [END, *row.pieces]
-                pieces_out[i, span] = [*row.pieces, END]
+                pieces_in[i, span] = [config.piece_end, *row.pieces]
+                pieces_out[i, span] = [*row.pieces, config.piece_end]
             if row.rhythm is not None and (augment or in_rhythm):
                 rhythm[i, : length - 1] = rhythm_input(row.rhythm)
         if augment:
@@ -268,8 +289,8 @@ class PlanBatch:
             values, known = self.styles.batch([row.segment for row in rows], *dropout)
             style = style_input(values, known & np.array([row.styled for row in rows])[:, None])
         tasks = [
-            TASKS.index("motion_to_text")
-            if row.pieces
+            TASKS.index(row.task)
+            if row.pieces or row.asked
             else config.task(
                 text=row.caption is not None, rhythm=bool(rhythm[i].any()), end=len(row.ends) > 0
             )
@@ -289,7 +310,7 @@ class PlanBatch:
 
     def _context(self, rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Text, ends, their order and mask: what there is stands right before the motion."""
-        text, text_mask = self.captions.batch([row.caption for row in rows])
+        text, text_mask = self.captions.batch([row.asked or row.caption for row in rows])
         most = max(len(row.ends) for row in rows)
         ends = np.tile(self.config.absent, (len(rows), most, 1))
         ends_mask = np.zeros((len(rows), most), bool)
