@@ -102,8 +102,12 @@ class Pipeline:
             clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
             if params.cleanup:
                 clip = clean_up(clip)
-            if voice is not None:
-                clip = with_face(clip, voice.features, params.seed + sample)
+            clip = with_face(
+                clip,
+                voice.features if voice else None,
+                params.seed + sample,
+                smile=max(params.style.get("valence", 0.0) - 0.6, 0.0),
+            )
             clips.append(clip.replace(meta={**clip.meta, **self._meta(params, sample, warnings)}))
         report("clean-up")(params.samples, params.samples)
         return clips

@@ -32,7 +32,7 @@ def test_a_clip_has_the_length_asked_for_and_says_where_it_comes_from(pipeline: 
         and clip.meta["licence"] == "CC0-1.0"
         and clip.meta["pack_version"] == "1.2.3"
     )
-    assert clip.known == {"lower_trans": True, "upper": True, "hands": True, "face": False}
+    assert clip.known == {"lower_trans": True, "upper": True, "hands": True, "face": True}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_motion(pipeline: Pipeline) -> None:
@@ -47,6 +47,12 @@ def test_samples_differ_and_the_first_is_the_single_one(pipeline: Pipeline) -> N
     assert len(three) == 3
     assert np.abs(three[0].poses - single.poses).max() < 1e-3
     assert np.abs(three[0].poses - three[1].poses).max() > 0.01
+
+
+def test_eyes_live_and_the_mouth_is_shut_without_a_voice(pipeline: Pipeline) -> None:
+    (clip,) = generate(pipeline, seconds=8.0)
+    assert np.ptp(clip.poses[:, 23], axis=0).max() > 0.01
+    assert np.abs(clip.poses[:, 22]).max() < 0.02
 
 
 def test_the_prompt_matters(pipeline: Pipeline) -> None:
