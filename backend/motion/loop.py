@@ -21,8 +21,8 @@ from .inertia import ahead, ahead_rotation, decay, turn_between, turned
 from .kinematics import forward_kinematics
 from .skeleton import J0, NUM_BODY_JOINTS
 
-Path = Literal["advance", "in place"]
-PATHS: tuple[str, ...] = get_args(Path)
+LoopPath = Literal["advance", "in place"]
+PATHS: tuple[str, ...] = get_args(LoopPath)
 
 SECONDS = 0.3
 """How far from the seam, on either side, the cycle is bent."""
@@ -70,7 +70,7 @@ def loop(
     *,
     start: int | None = None,
     stop: int | None = None,
-    path: Path = "advance",
+    path: LoopPath = "advance",
     seconds: float = SECONDS,
 ) -> Clip:
     """A cycle that can be played over and over.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip, rotate_world
-from understudy.backend.motion.loop import PATHS, Path, find_cycle, loop, repeat
+from understudy.backend.motion.loop import PATHS, LoopPath, find_cycle, loop, repeat
 from understudy.backend.motion.skeleton import J0
 
 from .synthetic import random_clip, spoil, walk
@@ -56,7 +56,7 @@ def test_standing_still_is_not_taken_for_the_cycle() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("noise", [0.0, 0.01])
-def test_no_jump_at_the_seam(path: Path, noise: float) -> None:
+def test_no_jump_at_the_seam(path: LoopPath, noise: float) -> None:
     clip = spoil(walk(4.0)[0], noise=noise) if noise else walk(4.0)[0]
     cycle = loop(clip, start=13, stop=72, path=path)
     assert len(cycle) == 59
