@@ -111,7 +111,7 @@ def choose(name: str | None, mapping: Any) -> tuple[Any, Any]:
         own = mapping or stored(obj) or (recognised(read_rig(obj)) if len(obj.data.bones) else None)
         if own is not None:
             rated.append((obj, own))
-    rated.sort(key=lambda item: _rating(*item, LEAST), reverse=True)
+    rated.sort(key=lambda item: _rating(item[0], item[1], LEAST), reverse=True)
     if not rated or (mapping is None and rated[0][1].confidence < LEAST):
         sure = f" ({rated[0][1].confidence:.0%} sure)" if rated else ""
         raise BadInput(

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
-from bpy_extras.io_utils import ExportHelper
+from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
-from ...backend.motion.mapping import slot_label
+from ...backend.motion.mapping import mapping_from_json, slot_label
 from ...backend.motion.retarget import Retargeter
 from ..bodymap import find_body
 from ..client import redraw
@@ -18,7 +18,7 @@ from ..generate import refuse
 from ..keying import clip_from_action, extend_scene, key_clip, scene_rate
 from .armature import clip_from_rig, read_rig, why_not_a_rig
 from .key import key_on_rig
-from .stored import can_store, mapping_of, recognised, store
+from .stored import can_store, mapping_of, recognised, store, stored
 
 ROOTS = [
     ("PANEL", "As in the Panel", ""),
@@ -52,6 +52,22 @@ def usable_rig(context: bpy.types.Context) -> bpy.types.Object:
     reason = why_not_a_rig(rig)
     if rig is None or reason:
         raise BadInput(reason, hint="" if rig else "Choose it in the panel or select it.", field="rig")
+    return rig
+
+
+def storing_rig(context: bpy.types.Context) -> bpy.types.Object:
+    """The same, able to keep a mapping.
+
+    Raises:
+        BadInput: there is none, or its data is linked.
+    """
+    rig = usable_rig(context)
+    if not can_store(rig):
+        raise BadInput(
+            f"The armature of “{rig.name}” is linked: it cannot keep a mapping.",
+            hint="It is recognised anew each time; make it local to choose bones by hand.",
+            field="rig",
+        )
     return rig
 
 
@@ -97,13 +113,7 @@ class UNDERSTUDY_OT_recognise_rig(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            rig = usable_rig(context)
-            if not can_store(rig):
-                raise BadInput(
-                    f"The armature of “{rig.name}” is linked: it cannot keep a mapping.",
-                    hint="It is recognised anew each time; make it local to choose bones by hand.",
-                    field="rig",
-                )
+            rig = storing_rig(context)
             found = recognised(read_rig(rig))
         except UnderstudyError as error:
             return refuse(self, error)
@@ -218,9 +228,65 @@ class UNDERSTUDY_OT_rig_to_npz(bpy.types.Operator, ExportHelper):
         return {"FINISHED"}
 
 
+class UNDERSTUDY_OT_save_mapping(bpy.types.Operator, ExportHelper):
+    bl_idname = "understudy.save_mapping"
+    bl_label = "Save Mapping"
+    bl_description = (
+        "Write the list as a JSON file, for other characters with the same bones or the command line"
+    )
+
+    filename_ext = ".json"
+    filepath: StringProperty(subtype="FILE_PATH")
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = bpy.path.abspath(self.filepath)
+        try:
+            rig = usable_rig(context)
+            mapping = stored(rig) or recognised(read_rig(rig))
+            temporary = f"{path}.tmp"
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(mapping.to_json() + "\n")
+            os.replace(temporary, path)
+        except UnderstudyError as error:
+            return refuse(self, error)
+        except OSError as error:
+            return refuse(self, BadInput(f"{path} cannot be written: {error.strerror}.", field="filepath"))
+        self.report({"INFO"}, f"Wrote {os.path.basename(path)}.")
+        return {"FINISHED"}
+
+
+class UNDERSTUDY_OT_load_mapping(bpy.types.Operator, ImportHelper):
+    bl_idname = "understudy.load_mapping"
+    bl_label = "Load Mapping"
+    bl_description = "Read the list from a JSON file"
+    bl_options = {"UNDO"}
+
+    filename_ext = ".json"
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = bpy.path.abspath(self.filepath)
+        try:
+            rig = storing_rig(context)
+            with open(path, encoding="utf-8") as file:
+                mapping = mapping_from_json(file.read())
+        except UnderstudyError as error:
+            return refuse(self, error)
+        except (OSError, UnicodeDecodeError):
+            return refuse(self, BadInput(f"{path} cannot be read.", field="filepath"))
+        store(rig, mapping)
+        strange = [bone for bone in mapping.bones.values() if bone not in rig.data.bones]
+        if strange:
+            self.report({"WARNING"}, f"“{rig.name}” has no bone “{strange[0]}” ({len(strange)} such names).")
+        return {"FINISHED"}
+
+
 CLASSES = (
     UNDERSTUDY_OT_recognise_rig,
     UNDERSTUDY_OT_retarget,
     UNDERSTUDY_OT_rig_to_body,
     UNDERSTUDY_OT_rig_to_npz,
+    UNDERSTUDY_OT_save_mapping,
+    UNDERSTUDY_OT_load_mapping,
 )

@@ -96,7 +96,10 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
         layout.template_list(
             "UNDERSTUDY_UL_bones", "", rig.data.understudy_rig, "rows", settings, "active", rows=6
         )
-        layout.prop(settings, "show_all")
+        row = layout.row(align=True)
+        row.prop(settings, "show_all")
+        row.operator("understudy.load_mapping", text="", icon="FILE_FOLDER")
+        row.operator("understudy.save_mapping", text="", icon="FILE_TICK")
 
 
 CLASSES = (UNDERSTUDY_UL_bones, UNDERSTUDY_PT_retarget)

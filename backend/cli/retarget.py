@@ -31,7 +31,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--root", choices=ROOTS, default="hips", help="what walks (default: hips)")
     parser.add_argument("--armature", metavar="NAME", help="the armature, where the file has several")
     parser.add_argument(
-        "--mapping", type=Path, metavar="FILE", help="a JSON bone mapping, as --json prints one"
+        "--mapping", type=Path, metavar="FILE", help="a JSON bone mapping, as the panel saves it"
     )
     parser.add_argument("--blender", metavar="PROGRAM", help="the Blender program, or a Python that has bpy")
     parser.add_argument("--json", action="store_true", help="print the result, or the error, as JSON")

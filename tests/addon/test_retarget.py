@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -295,15 +297,95 @@ def test_an_unevenly_scaled_object_cannot_walk() -> None:
         key(obj, walk(), root="object")
 
 
-def test_the_panel_draws_in_every_state() -> None:
-    from understudy.addon.retarget.panel import UNDERSTUDY_PT_retarget
+class Layout:
+    """Records what a panel draws; every sub-layout is the same object."""
 
-    assert UNDERSTUDY_PT_retarget.bl_category == "Understudy"
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.operators: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in ("row", "column", "box", "split"):
+            return lambda **_: self
+        if name == "operator":
+            return lambda idname, **_: self.operators.append(idname)
+        if name == "label":
+            return lambda **given: self.texts.append(given.get("text", ""))
+        return lambda *_, **__: None
+
+
+def drawn() -> str:
+    from understudy.addon.retarget.panel import UNDERSTUDY_PT_retarget as Panel
+
+    layout = Layout()
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        view_layer=bpy.context.view_layer,
+        preferences=bpy.context.preferences,
+        region=None,
+    )
+    Panel.draw(SimpleNamespace(layout=layout, _draw_mapping=Panel._draw_mapping), context)
+    return " ".join([*layout.texts, *layout.operators])
+
+
+def test_the_panel_says_what_is_chosen_found_and_missing() -> None:
+    assert "Choose an armature" in drawn()
+    rig = build("plain", rename={"head": "Melon", "neck": "Stem"})
+    settings = bpy.context.scene.understudy_retarget
+    settings.rig = rig
+    assert "Not looked at yet" in drawn() and "understudy.retarget" in drawn()
+    bpy.ops.understudy.recognise_rig()
+    shown = drawn()
+    assert "Plain names" in shown and "sure" in shown and "Missing" not in shown
+    next(row for row in rig.data.understudy_rig.rows if row.name == "left_wrist").bone = ""
+    assert "Missing: left hand" in drawn()
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert "Edit Mode" in drawn()
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def test_the_list_shows_what_matters_and_what_is_searched_for() -> None:
+    from understudy.addon.retarget.panel import UNDERSTUDY_UL_bones as List
+
     rig = build("plain")
     bpy.context.scene.understudy_retarget.rig = rig
-    assert not rig.data.understudy_rig.rows
     bpy.ops.understudy.recognise_rig()
-    assert len(rig.data.understudy_rig.rows) > 60
+    rows = rig.data.understudy_rig
+
+    def shown(words: str = "") -> list[str]:
+        fake = SimpleNamespace(filter_name=words, bitflag_filter_item=1)
+        flags, _ = List.filter_items(fake, bpy.context, rows, "rows")
+        return [row.name for row, flag in zip(rows.rows, flags, strict=True) if flag]
+
+    assert "left_knee" in shown() and "left_knee_twist.1" not in shown()
+    assert shown("shin") == ["left_knee", "right_knee"]
+    bpy.context.scene.understudy_retarget.show_all = True
+    assert len(shown()) == len(rows.rows)
+
+
+def test_a_mapping_is_saved_and_loaded_as_a_file(tmp_path: Path) -> None:
+    from understudy.addon.retarget.stored import stored
+
+    settings = bpy.context.scene.understudy_retarget
+    settings.rig = first = build("mixamo")
+    bpy.ops.understudy.recognise_rig()
+    assert bpy.ops.understudy.save_mapping(filepath=str(tmp_path / "map.json")) == {"FINISHED"}
+    settings.rig = second = build("mixamo")
+    assert bpy.ops.understudy.load_mapping(filepath=str(tmp_path / "map.json")) == {"FINISHED"}
+    assert stored(second) == stored(first)
+    (tmp_path / "map.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="not a bone mapping"):
+        bpy.ops.understudy.load_mapping(filepath=str(tmp_path / "map.json"))
+
+
+def test_many_rigs_and_takes_leave_nothing_behind() -> None:
+    obj = build("plain")
+    for seed in range(20):
+        key(obj, walk(frames=3, seed=seed))
+    assert len(bpy.data.actions) == 1
+    bpy.data.batch_remove([obj.data, obj])
+    assert not bpy.data.objects and not bpy.data.armatures
 
 
 def test_the_mapping_is_saved_with_the_file(tmp_path: Path) -> None:
