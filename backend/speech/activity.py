@@ -120,7 +120,7 @@ def _noise(bands: np.ndarray) -> np.ndarray:
     place = (np.arange(len(bands)) - (size - 1) / 2) / size
     before = np.clip(np.floor(place).astype(int), 0, windows - 1)
     after = np.minimum(before + 1, windows - 1)
-    share = np.clip(place - before, 0.0, 1.0)[:, None]
+    share = np.clip(place - before, 0.0, 1.0).astype(bands.dtype)[:, None]
     noise = (1 - share) * least[before] + share * least[after]
     return np.maximum(noise, np.percentile(bands, 99) - DEEPEST)
 

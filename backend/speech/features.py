@@ -23,6 +23,8 @@ FLOOR = -14.0
 """Natural log of energy (about -61 dB) below which the mel is cut: nobody hears it."""
 QUIETEST = -60.0
 """dB to speech at which loudness ends."""
+WIDEST = 1.8
+"""How many times its median over two seconds a voice's pitch may be, or the inverse."""
 FAINTEST = -30.0
 """dB to speech below which a pitch is a room's, not a voice's."""
 
@@ -97,7 +99,8 @@ def features_of_blocks(blocks: Iterable[np.ndarray], warnings: Sequence[str] = (
     loudness = np.maximum(10 * np.log10(power / speech_level(power, activity) + TINY), QUIETEST)
     nearest = np.minimum((np.arange(length) * 20 + 3) // 6, len(pitch) - 1)
     voiced = (harmonicity[nearest] > VOICED) & (loudness > FAINTEST)
-    pitch = np.where(voiced, pitch[nearest], 0.0)
+    pitch = _of_one_voice(np.where(voiced, pitch[nearest], 0.0))
+    voiced = pitch > 0
     said = what_is_heard(power, pitch, activity)
     _to_log(mel, heard)
     return SpeechFeatures(
@@ -171,6 +174,18 @@ def _onsets(flux: np.ndarray, length: int, heard: np.ndarray) -> np.ndarray:
     strong = np.where(heard | np.append(heard[1:], False), sharp[index].max(axis=1), 0.0)
     scale = np.percentile(strong[heard], 95) if heard.any() else 0.0
     return strong / scale if scale > 0 else strong
+
+
+def _of_one_voice(pitch: np.ndarray) -> np.ndarray:
+    """Pitch (T,) without what is far from the voice around: mistakes by an octave, and what is no voice."""
+    kept = pitch.copy()
+    for start in range(0, len(pitch), FPS // 2):
+        near = pitch[max(start - FPS, 0) : start + 3 * FPS // 2]
+        now = kept[start : start + FPS // 2]
+        if (near > 0).any():
+            usual = np.median(near[near > 0])
+            now[(now > usual * WIDEST) | (now < usual / WIDEST)] = 0.0
+    return kept
 
 
 def _to_log(mel: np.ndarray, heard: np.ndarray) -> None:

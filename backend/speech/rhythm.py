@@ -22,7 +22,7 @@ SYLLABLE = 0.1
 WEAKEST = 0.12
 """An onset below this is none; strong ones are near 1."""
 NUCLEUS = 0.25
-"""Seconds from an onset in which its syllable is loudest and highest."""
+"""Seconds from an onset in which its syllable is loudest and highest, if no other one begins before."""
 HEARD = -20.0
 """dB below which a pitch is no accent's."""
 AROUND = 1.0
@@ -32,6 +32,8 @@ PER_DECIBEL, PER_SEMITONE = 0.12, 0.12
 QUIET, LOUD = 0.3, 0.75
 """Energy of hands and head at the quietest and the loudest speech: what talking people span
 (5th to 95th percentile of :func:`..motion.rhythm.rhythm_of_features` on the BEAT2 clip)."""
+LEAST = 0.3
+"""A syllable that stands out less is no accent, though no other one be near: a twentieth of them."""
 SWELL = 0.15
 """Seconds: the spread over which loudness is heard as one swell, as the motion's energy is measured."""
 LEAD = 0.2
@@ -57,17 +59,16 @@ def syllables(features: SpeechFeatures) -> np.ndarray:
 def accents(features: SpeechFeatures) -> np.ndarray:
     """(N,) seconds at which the syllables that stand out are highest, or loudest where they have no pitch.
 
-    Their onsets are at least :data:`SPACING` apart. On the BEAT2 clip hands stop there, 0.1 s after the onsets.
+    At least :data:`SPACING` apart. On the BEAT2 clip hands stop there, 0.1 s after the syllables' onsets.
     """
     at = _syllable_frames(features)
-    at = at[_spaced(at / features.fps, _prominence(features, at), SPACING)]
     sung = (features.pitch > 0) & (features.loudness > HEARD)
     pitch = gaussian(np.where(sung, features.pitch, 0.0), 0.7)
-    tops = []
-    for frame in at:
-        now = slice(frame, frame + round(NUCLEUS * features.fps))
-        tops.append(frame + int(np.argmax(pitch[now] if sung[now].sum() > 1 else features.loudness[now])))
-    return np.unique(np.array(tops, int)) / features.fps
+    spans = _spans(at, features)
+    tops = [now.start + int(np.argmax(pitch[now] if sung[now].sum() > 1 else features.loudness[now])) for now in spans]  # fmt: skip
+    weight = _prominence(features, spans)
+    seconds, weight = np.array(tops, int)[weight > LEAST] / features.fps, weight[weight > LEAST]
+    return np.asarray(seconds[_spaced(seconds, weight, SPACING)])
 
 
 def phrases(features: SpeechFeatures) -> np.ndarray:
@@ -99,16 +100,25 @@ def _syllable_frames(features: SpeechFeatures) -> np.ndarray:
     return at[_spaced(at / features.fps, onset[at], SYLLABLE)]
 
 
-def _prominence(features: SpeechFeatures, at: np.ndarray) -> np.ndarray:
-    """(N,) how much the syllables that begin at frames (N,) stand out."""
-    reach, around = round(NUCLEUS * features.fps), round(AROUND * features.fps)
+def _spans(at: np.ndarray, features: SpeechFeatures) -> list[slice]:
+    """The frames of the syllables that begin at frames (N,), to the next one at most."""
+    ends = np.minimum(at + round(NUCLEUS * features.fps), np.append(at[1:], len(features)))
+    return [slice(int(start), int(end)) for start, end in zip(at, ends, strict=True)]
+
+
+def _prominence(features: SpeechFeatures, spans: list[slice]) -> np.ndarray:
+    """(N,) how much the syllables in these frames stand out."""
+    around = round(AROUND * features.fps)
     height = np.where(features.pitch > 0, 12 * np.log2(np.maximum(features.pitch, 1.0)), np.nan)
     loudness = np.where(features.activity > 0.5, features.loudness, np.nan)
-    weight = features.onset[at].astype(float)
-    for index, frame in enumerate(at):
-        now, near = slice(frame, frame + reach), slice(max(frame - around, 0), frame + around)
-        weight[index] += PER_DECIBEL * np.clip(_rise(loudness[now], loudness[near]), -10, 10)
-        weight[index] += PER_SEMITONE * np.clip(_rise(height[now], height[near]), -6, 6)
+    weight = np.zeros(len(spans))
+    for index, now in enumerate(spans):
+        near = slice(max(now.start - around, 0), now.start + around)
+        weight[index] = (
+            features.onset[now.start]
+            + PER_DECIBEL * np.clip(_rise(loudness[now], loudness[near]), -10, 10)
+            + PER_SEMITONE * np.clip(_rise(height[now], height[near]), -6, 6)
+        )
     return weight
 
 
