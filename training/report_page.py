@@ -182,7 +182,8 @@ def _sliders(numbers: dict[str, Any]) -> list[Block]:
     rows = []
     for slider, each in found["sliders"].items():
         kept = [_plain(value, 2) for value in each.get("R3", [])]
-        rows.append([slider, _pm(each["spearman"], 2), *(_plain(value) for value in each["measured"])])
+        places = zip(each["measured"], each["ranks"], strict=True)
+        rows.append([slider, _pm(each["spearman"], 2), *(f"{_plain(v)} ({_plain(r, 2)})" for v, r in places)])
         rows[-1] += [", ".join(kept) or "–", _plain(each.get("drop"), 2)]
     header = ["slider", "Spearman", *(f"measured at {level:g}" for level in found["levels"])]
     free = f" Without sliders R-precision@3 is {_pm(found['R3'], 2)}." if "R3" in found else ""
@@ -190,7 +191,8 @@ def _sliders(numbers: dict[str, Any]) -> list[Block]:
         Heading(f"Style sliders, {len(found['prompts'])} prompts"),
         Table([*header, "R@3 at these levels", "R@3 lost"], rows),
         Paragraph(
-            "Spearman's correlation of slider and measurement, mean over prompts. R-precision@3 is of a clip "
+            "Spearman's correlation of slider and measurement, mean over prompts; in brackets the rank among "
+            "captured motion, which is what the slider asks for. R-precision@3 is of a clip "
             f"among 31 captured ones of other actions.{free}"
         ),
         Figure(

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from ..backend.models.style import FIELDS
 from ..backend.motion.clip import Clip
-from ..backend.motion.style import measure_clip
+from ..backend.motion.style import Ranks, measure_clip
 from ..backend.pipeline import Pipeline
 from .cases import Case, perform, right_answers
 from .retrieval import GROUP, Interval
@@ -77,6 +77,7 @@ def measure_sliders(
     crowd: Sequence[Case],
     space: Space | None,
     *,
+    ranks: Ranks,
     replications: int,
     seed: int,
     levels: Sequence[float] = LEVELS,
@@ -87,9 +88,11 @@ def measure_sliders(
     Args:
         cases: prompts, each performed once without sliders and once per slider and level with the same seed.
         crowd: captured motion for the groups of R-precision.
+        ranks: where a measurement lies among captured motion.
 
     Returns:
-        ``levels``, ``prompts``, and by slider ``spearman``, ``measured`` (mean by level), ``R3`` (by level) and
+        ``levels``, ``prompts``, and by slider ``spearman``, ``measured`` (mean by level), ``ranks`` (mean rank
+        among captured motion, by level: whether 0.9 is meant as the slider says it), ``R3`` (by level) and
         ``drop``, the share of R-precision@3 without sliders that is lost on average over levels.
 
     Raises:
@@ -131,6 +134,9 @@ def measure_sliders(
         found: dict[str, Any] = {
             "spearman": follows(levels, measured),
             "measured": measured.mean(0).tolist(),
+            "ranks": np.vectorize(lambda value, name=name: ranks.rank(name, value))(measured)
+            .mean(0)
+            .tolist(),
             "without": float(base.mean()),
             "rows": measured.tolist(),
         }

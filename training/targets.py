@@ -69,7 +69,7 @@ def _rows(numbers: dict[str, Any]) -> Iterator[Target]:
         spearman = found.get("spearman")
         yield _least(
             f"slider {name}: Spearman", spearman["mean"] if spearman else None, SPEARMAN,
-            f"± {spearman['half']:.2f}" if spearman else "",
+            f"± {spearman['half']:.2f}; from {found['ranks'][0]:.2f} to {found['ranks'][-1]:.2f} of captured motion" if spearman else "",
         )  # fmt: skip
         yield _most(f"slider {name}: R-precision@3 lost", found.get("drop"), DROP)
     halves = (numbers.get("halves") or {}).get("halves")
@@ -86,7 +86,7 @@ def _rows(numbers: dict[str, Any]) -> Iterator[Target]:
     speed = numbers.get("speed")
     yield _most(
         "a clip of 6 s, warm", speed["seconds"] if speed else None, SPEED_S, " s",
-        f"{speed['threads']} threads, {speed['device']}" if speed else "",
+        f"{speed['processor_seconds']:.2f} s of processor time, threads: {speed['threads']}, {speed['device']}" if speed else "",
     )  # fmt: skip
 
 

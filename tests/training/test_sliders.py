@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import FPS, features_from_clip
+from understudy.backend.motion.style import Ranks, measure_clip
 from understudy.backend.protocol.messages import GenerateParams
 from understudy.training import sliders
 from understudy.training.cases import Case
@@ -26,6 +27,9 @@ def swinging(rate: float, size: float, shake: float = 0.0, frames: int = 90) -> 
         2 * np.pi * 7 * time
     )
     return Clip(poses, np.tile([0.0, 1.31, 0.0], (frames, 1)), FPS, known=KNOWN)
+
+
+RANKS = Ranks.of([measure_clip(swinging(0.6 + level, 0.2 + 0.6 * level)) for level in np.linspace(0, 1, 11)])
 
 
 def cases(count: int) -> list[Case]:
@@ -50,13 +54,15 @@ class FakePipeline:
 
 def test_what_is_followed_and_what_is_not() -> None:
     pipeline, asked = FakePipeline(), cases(3)
-    found = sliders.measure_sliders(pipeline, asked, asked, None, replications=3, seed=0)  # type: ignore[arg-type]
+    found = sliders.measure_sliders(pipeline, asked, asked, None, ranks=RANKS, replications=3, seed=0)  # type: ignore[arg-type]
     by_name = found["sliders"]
     assert by_name["tempo"]["spearman"]["mean"] == pytest.approx(1)
     assert by_name["energy"]["spearman"]["mean"] == pytest.approx(1)
     assert by_name["smoothness"]["spearman"] == {"mean": 0, "half": 0}
     assert by_name["energy"]["measured"] == sorted(by_name["energy"]["measured"])
     assert by_name["energy"]["measured"][0] < by_name["energy"]["without"] < by_name["energy"]["measured"][-1]
+    lowest, *_, highest = by_name["energy"]["ranks"]
+    assert 0 <= lowest < 0.35 and 0.65 < highest <= 1
     assert len(pipeline.asked) == 3 * (3 * len(sliders.LEVELS) + 1)
     assert {params.seed for params in pipeline.asked if params.prompt.endswith("1")} == {1}
     assert all(len(params.style) <= 1 for params in pipeline.asked)
@@ -68,7 +74,7 @@ def test_a_pack_without_styles_says_so() -> None:
             raise BadInput("The pack has no styles.", field="style")
 
     with pytest.raises(BadInput, match="no styles"):
-        sliders.measure_sliders(Plain(), cases(1), cases(1), None, replications=1, seed=0)  # type: ignore[arg-type]
+        sliders.measure_sliders(Plain(), cases(1), cases(1), None, ranks=RANKS, replications=1, seed=0)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.floats(-100, 100), min_size=5, max_size=5, unique=True))

@@ -25,10 +25,10 @@ def numbers(**changes: Any) -> dict[str, Any]:
         "tokenizers": {"body": {"mpjpe_mm": 19.0}, "lower_trans": {"root_drift_10s_cm_mean": 12.0, "root_drift_10s_cm_median": 9.0, "root_drift_windows": 3.0}},
         "text": {"val": table, "reworded": table},
         "physics": {"val": {"foot_skate": physics, "jerk": {**physics, "ratio": 1.3}, "penetration": {**physics, "ratio": None}}},
-        "sliders": {"sliders": {"tempo": {"spearman": share(0.85), "drop": 0.2}}},
+        "sliders": {"sliders": {"tempo": {"spearman": share(0.85), "drop": 0.2, "ranks": [0.1, 0.5, 0.8]}}},
         "halves": {"halves": {"upper": share(0.5), "lower": share(0.9)}},
         "variety": {"ratio": 0.6},
-        "speed": {"seconds": 0.4, "threads": 2, "device": "cpu"},
+        "speed": {"seconds": 0.4, "processor_seconds": 0.7, "threads": 2, "device": "cpu"},
     }  # fmt: skip
     return {**found, **changes}
 
