@@ -16,7 +16,7 @@ from ...backend.motion.stance import body_axes
 from ..keying import scene_rate
 from .armature import read_base, read_rig
 
-READS = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
+READS = (".blend", ".glb", ".gltf", ".vrm", ".fbx", ".bvh")
 WRITES = (".blend", ".glb", ".fbx", ".bvh")
 
 
@@ -34,9 +34,9 @@ def open_file(path: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     readers: dict[str, Callable[[], object]] = {
         ".blend": lambda: bpy.ops.wm.open_mainfile(filepath=str(path), use_scripts=False, load_ui=False),
-        ".glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
-        ".gltf": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
-        ".fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path)),
+        # A .vrm is a .glb with facts about the character beside it, which its bones' names replace here.
+        **dict.fromkeys((".glb", ".gltf", ".vrm"), lambda: bpy.ops.import_scene.gltf(filepath=str(path))),
+        ".fbx": lambda: _fbx_reader()(filepath=str(path)),
         ".bvh": lambda: bpy.ops.import_anim.bvh(filepath=str(path)),
     }
     try:
@@ -45,6 +45,11 @@ def open_file(path: Path) -> None:
         raise BadInput(f"{path.name} cannot be opened: {_reason(error)}", field="rig") from error
     if suffix != ".blend":
         _forget_animations()
+
+
+def _fbx_reader() -> Callable[..., object]:
+    """Blender's FBX importer: an add-on in Python, or since 4.5 also one of Blender's own."""
+    return bpy.ops.import_scene.fbx if "fbx" in dir(bpy.ops.import_scene) else bpy.ops.wm.fbx_import
 
 
 def _forget_animations() -> None:

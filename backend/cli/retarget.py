@@ -12,7 +12,7 @@ from ..protocol.child import run_quietly
 from .blender import blender_command, find_blender
 from .common import Staged, check_target, load_clip, print_json
 
-READS = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
+READS = (".blend", ".glb", ".gltf", ".vrm", ".fbx", ".bvh")
 WRITES = (".blend", ".glb", ".fbx", ".bvh")
 ROOTS = ("hips", "root", "object", "in-place")
 PATIENCE = 1800.0
@@ -23,7 +23,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("retarget", help="carry a clip onto your own character")
     parser.add_argument("clip", type=Path, metavar="CLIP", help="an .npz clip of any dialect")
     parser.add_argument(
-        "--rig", type=Path, required=True, metavar="FILE", help="the character: .blend, .glb, .fbx or .bvh"
+        "--rig",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the character: .blend, .glb, .vrm, .fbx or .bvh",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="a .blend, .glb, .fbx or .bvh file"
