@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -456,3 +457,23 @@ def test_a_broken_knee_is_mended() -> None:
     assert cleaned.poses[:, INDEX["left_knee"], 0].min() > np.radians(-11)
     unlimited = clean_up(clip, feet=False, floor=False, limits=False)
     assert unlimited.poses[:, INDEX["left_knee"], 0].min() < -0.8
+
+
+def golden_clips() -> dict[str, Clip]:
+    """Motions whose cleaned versions are kept in ``golden_cleanup.npz``."""
+    return {
+        "walk": spoil(walk(3.0)[0], noise=0.015, drift=(0.08, -0.01, 0.05)),
+        "crawl": on_all_fours(0.08),
+        "punch": punching(0.006),
+    }
+
+
+@pytest.mark.parametrize("name", ["walk", "crawl", "punch"])
+def test_cleaned_clips_are_what_they_were(name: str) -> None:
+    """A change of more than five millimetres is to be looked at, and then kept: see the docstring above."""
+    with np.load(Path(__file__).parent / "golden_cleanup.npz") as golden:
+        joints, contacts = golden[name], golden[f"{name} contacts"]
+    cleaned = clean_up(golden_clips()[name])
+    np.testing.assert_allclose(cleaned.joints()[::5, :22], joints, atol=0.005)
+    assert cleaned.contacts is not None
+    assert (cleaned.contacts == contacts).mean() > 0.98
