@@ -5,13 +5,27 @@ from __future__ import annotations
 
 def _modules() -> list:
     """In the order of registration: a class must exist before another refers to it."""
-    from . import client, command, files, generate, operators, panels, preferences, properties
+    from . import (
+        client,
+        command,
+        files,
+        generate,
+        operators,
+        panels,
+        preferences,
+        preview,
+        properties,
+        sound,
+        takes,
+        takes_panel,
+    )
     from .retarget import operators as retarget_operators
     from .retarget import panel as retarget_panel
     from .retarget import stored
 
     retarget = [stored, retarget_operators, retarget_panel]
-    return [preferences, properties, generate, operators, files, panels, *retarget, client, command]
+    state = [preferences, properties, preview, takes, sound]
+    return [*state, generate, operators, files, panels, takes_panel, *retarget, client, command]
 
 
 def register() -> None:

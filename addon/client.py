@@ -35,6 +35,7 @@ class Job:
         params: what was asked of the backend.
         state: ``running``, then ``done``, ``failed`` or ``cancelled`` for good.
         clips: the result, once ``done``.
+        files: the same as the bytes of .npz files.
         warnings: what the backend has to say about the result, in sentences.
         error: why it ``failed``.
         took: seconds from the request to the result.
@@ -43,6 +44,7 @@ class Job:
     params: dict[str, Any]
     state: str = "running"
     clips: list[Clip] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: UnderstudyError | None = None
     took: float = 0.0
@@ -203,7 +205,8 @@ class Backend:
             return
         if event.kind == "result":
             try:
-                job.clips = [npz.clip_from_bytes(data) for data in clips_of(event.data)]
+                job.files = clips_of(event.data)
+                job.clips = [npz.clip_from_bytes(data) for data in job.files]
                 if not job.clips:
                     raise JobFailed("The backend's answer holds no clip.")
                 job.warnings = warnings_of(event.data)

@@ -1,17 +1,18 @@
 """Generate and Cancel: a job for the backend, and its clip keyed on the body when it arrives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.props import FloatProperty, IntProperty, StringProperty
 
 from ..backend.errors import BadInput, Cancelled, UnderstudyError
-from . import client, preferences
+from . import client, preferences, sound, takes
 from .bodymap import BodyMap, find_body, why_not_editable
 from .client import backend
-from .keying import extend_scene, key_clip, scene_rate
-from .properties import MAX_PROMPT, MAX_SEED, SECONDS
+from .properties import MAX_PROMPT, MAX_SEED, SAMPLES, SECONDS, remember
+from .style import chosen
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,15 @@ class Order:
     body: int
     scene: int
     start_frame: int
+    voice: sound.Voice | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What takes and Actions are called: the prompt, else the recording."""
+        if self.params["prompt"]:
+            return str(self.params["prompt"])
+        return Path(self.voice.path).stem if self.voice is not None else "Understudy"
 
     def find(self) -> tuple[bpy.types.Object, bpy.types.Scene]:
         """The body and its scene as they are now.
@@ -40,15 +50,20 @@ def why_not(context: bpy.types.Context) -> str:
     """Why Generate cannot be pressed now, in one short sentence; empty when it can (cheap, for draw)."""
     if backend.busy:
         return "A generation is under way."
+    settings = context.scene.understudy
     body = find_body(context)
     if body is None:
-        gone = context.scene.understudy.body
+        gone = settings.body
         if gone is not None:
             return f"“{gone.name}” is not in this scene. Choose another body."
         return "Add a body, or select a SMPL-X armature."
     if body.mode == "EDIT":
         return "Leave Edit Mode first."
-    if not context.scene.understudy.prompt.strip():
+    if settings.voice == "FILE" and not settings.speech_file:
+        return "Choose a sound file in Speech, or no voice."
+    if settings.voice == "STRIP" and not sound.strip_name(settings):
+        return "Add a sound strip to the sequencer, or choose no voice."
+    if settings.voice == "NONE" and not settings.prompt.strip():
         return "Write what the character does."
     return ""
 
@@ -59,13 +74,23 @@ def take_order(
     prompt: str | None = None,
     seconds: float | None = None,
     seed: int | None = None,
+    samples: int | None = None,
+    speech: str | None = None,
 ) -> Order:
     """Check the panel's settings, or what a script gives instead.
+
+    Args:
+        context: with the scene.
+        prompt: what is done.
+        seconds: how long; a voice decides that itself.
+        seed: for the random numbers.
+        samples: how many variations.
+        speech: a sound file instead of the panel's voice.
 
     Raises:
         BadInput: with one sentence on the first thing that is wrong.
     """
-    settings = context.scene.understudy
+    scene, settings = context.scene, context.scene.understudy
     body = find_body(context)
     if body is None:
         raise BadInput("There is no body to perform. Add a body, or select a SMPL-X armature.", field="body")
@@ -73,53 +98,96 @@ def take_order(
     reason = why_not_editable(body)
     if reason:
         raise BadInput(reason, field="body")
-    text = " ".join((settings.prompt if prompt is None else prompt).split())
-    if not text:
+    kept = remember(settings)
+    for key, value in (("prompt", prompt), ("seed", seed), ("samples", samples)):
+        if value is not None:
+            kept[key] = value
+    if seconds is not None:
+        kept["use_seconds"], kept["seconds"] = True, round(seconds, 4)
+    if speech is not None:
+        kept["voice"], kept["speech_file"] = "FILE", speech
+    voice = _voice(scene, settings, kept)
+    texts = {half: _text(kept[half], half) for half in ("prompt", "upper", "lower")}
+    if not texts["prompt"] and voice is None:
         raise BadInput("The prompt is empty.", hint="Say what the character does.", field="prompt")
-    if len(text) > MAX_PROMPT:
-        raise BadInput(f"The prompt is longer than {MAX_PROMPT} characters.", field="prompt")
-    if seconds is None and settings.use_seconds:
-        seconds = settings.seconds
-    if seconds is not None and not SECONDS[0] <= seconds <= SECONDS[1]:
+    length = kept["seconds"] if kept["use_seconds"] and voice is None else None
+    if length is not None and not SECONDS[0] <= length <= SECONDS[1]:
         raise BadInput(
-            f"Seconds must be between {SECONDS[0]:g} and {SECONDS[1]:g}, not {seconds:g}.", field="seconds"
+            f"Seconds must be between {SECONDS[0]:g} and {SECONDS[1]:g}, not {length:g}.", field="seconds"
         )
     params = {
-        "prompt": text,
-        # Blender's floats are float32: 6.1 would come out as 6.0999999.
-        "seconds": None if seconds is None else round(seconds, 4),
-        "seed": settings.seed if seed is None else seed,
-        "pack": settings.pack or "open",
+        "prompt": texts["prompt"] or None,
+        "seconds": length,
+        "seed": kept["seed"],
+        "samples": kept["samples"],
+        "pack": kept["pack"] or "open",
         "device": preferences.get().device,
     }
-    return Order(params, body.session_uid, context.scene.session_uid, context.scene.frame_current)
+    # What is not asked for is not sent: an older backend then has nothing to stumble over.
+    params |= {half: texts[half] for half in ("upper", "lower") if texts[half]}
+    params |= {name: kept[name] for name in ("steps", "guidance") if kept[f"use_{name}"]}
+    if style := chosen(settings):
+        params["style"] = style
+    if voice is not None:
+        params["speech"] = voice.path
+    start = scene.frame_current if voice is None else voice.start_frame
+    return Order(params, body.session_uid, scene.session_uid, start, voice, kept)
+
+
+def _text(text: str, field: str) -> str:
+    """A prompt as one line."""
+    line = " ".join(text.split())
+    if len(line) > MAX_PROMPT:
+        name = "prompt" if field == "prompt" else f"prompt of the {field} body"
+        raise BadInput(f"The {name} is longer than {MAX_PROMPT} characters.", field=field)
+    return line
+
+
+def _voice(
+    scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, kept: dict[str, Any]
+) -> sound.Voice | None:
+    if kept["voice"] == "FILE":
+        return sound.voice_of_file(kept["speech_file"], scene.frame_current, place=kept["place_sound"])
+    if kept["voice"] == "STRIP":
+        return sound.voice_of_strip(scene, sound.strip_name(settings))
+    return None
 
 
 def deliver(order: Order, job: client.Job) -> bpy.types.Action:
-    """Key the finished job's clip.
+    """List the finished job's clips as takes and preview the first.
 
     Raises:
         UnderstudyError: nothing has changed then.
     """
     body, scene = order.find()
-    clip = job.clips[0]
-    action = key_clip(
+    BodyMap.of(body)
+    reason = why_not_editable(body)
+    if reason:
+        raise BadInput(reason, field="body")
+    voice = order.voice
+    clips = job.clips if voice is None else [voice.cut(clip) for clip in job.clips]
+    cut = any(clip is not whole for clip, whole in zip(clips, job.clips, strict=True))
+    files, trouble = takes.store(job, clips, changed=cut)
+    backend.warning = " ".join([*job.warnings, *([trouble] if trouble else [])])
+    action = takes.add(
+        scene,
         body,
-        clip,
-        name=order.params["prompt"],
-        start_frame=order.start_frame,
-        scene_fps=scene_rate(scene),
+        clips,
+        files,
+        name=order.name,
+        start=order.start_frame,
+        settings=order.settings,
+        voice=voice,
     )
-    extend_scene(scene, action)
-    backend.news = f"{clip.seconds:.1f} s of motion in {job.took:.1f} s"
-    backend.warning = " ".join(job.warnings)
+    several = f" in each of {len(clips)} takes" if len(clips) > 1 else ""
+    backend.news = f"{clips[0].seconds:.1f} s of motion{several} in {job.took:.1f} s"
     return action
 
 
 class UNDERSTUDY_OT_generate(bpy.types.Operator):
     bl_idname = "understudy.generate"
     bl_label = "Generate"
-    bl_description = "Perform the prompt, starting at the current frame"
+    bl_description = "Perform the prompt or the voice. Each motion becomes a take, the first is previewed"
     bl_options = {"UNDO"}
 
     # For scripts: what is left out comes from the panel.
@@ -128,6 +196,8 @@ class UNDERSTUDY_OT_generate(bpy.types.Operator):
         name="Seconds", description="0: as the panel says", default=0.0, min=0.0, options={"SKIP_SAVE"}
     )
     seed: IntProperty(name="Seed", min=0, max=MAX_SEED, options={"SKIP_SAVE"})
+    samples: IntProperty(name="Variations", default=1, min=SAMPLES[0], max=SAMPLES[1], options={"SKIP_SAVE"})
+    speech: StringProperty(name="Speech", description="A sound file that is spoken", options={"SKIP_SAVE"})
 
     _timer = None
     _order: Order | None = None
@@ -147,6 +217,8 @@ class UNDERSTUDY_OT_generate(bpy.types.Operator):
             prompt=self.prompt if given("prompt") else None,
             seconds=self.seconds if given("seconds") and self.seconds else None,
             seed=self.seed if given("seed") else None,
+            samples=self.samples if given("samples") else None,
+            speech=self.speech if given("speech") else None,
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -4,6 +4,7 @@ import random
 import threading
 
 import bpy
+from bpy.props import EnumProperty
 
 from ..backend.errors import UnderstudyError
 from ..backend.protocol.child import run_quietly
@@ -11,6 +12,7 @@ from . import client, preferences
 from .client import backend
 from .generate import refuse
 from .properties import MAX_SEED
+from .style import EMOTIONS, FIELDS, choose
 
 
 class UNDERSTUDY_OT_add_body(bpy.types.Operator):
@@ -54,6 +56,36 @@ class UNDERSTUDY_OT_randomize_seed(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.scene.understudy.seed = random.randint(0, MAX_SEED)
+        return {"FINISHED"}
+
+
+class UNDERSTUDY_OT_style(bpy.types.Operator):
+    bl_idname = "understudy.style"
+    bl_label = "Style of an Emotion"
+    bl_description = "Set the style sliders to an emotion"
+    bl_options = {"UNDO"}
+
+    emotion: EnumProperty(
+        name="Emotion",
+        items=[
+            ("none", "None", "Switch every slider off: the model decides"),
+            *((name, name.capitalize(), "") for name in EMOTIONS),
+        ],
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        emotion = EMOTIONS.get(properties.emotion)
+        if emotion is None:
+            return "Switch every slider off: the model decides"
+        return ", ".join(
+            f"{FIELDS[field][0].lower()} {value:.2f}" for field, value in emotion._asdict().items()
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        emotion = EMOTIONS.get(self.emotion)
+        choose(context.scene.understudy, {} if emotion is None else emotion._asdict())
         return {"FINISHED"}
 
 
@@ -172,6 +204,7 @@ def _redraw_preferences() -> float | None:
 CLASSES = (
     UNDERSTUDY_OT_add_body,
     UNDERSTUDY_OT_randomize_seed,
+    UNDERSTUDY_OT_style,
     UNDERSTUDY_OT_restart_backend,
     UNDERSTUDY_OT_dismiss_error,
     UNDERSTUDY_OT_check_python,

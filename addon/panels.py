@@ -1,15 +1,18 @@
 """The Understudy tab of the 3D view's sidebar. Nothing in here reads a file or asks a process."""
 
+import os
 import textwrap
 
 import bpy
 
 from ..backend.errors import UnderstudyError
-from . import preferences
+from . import preferences, sound
 from .bodymap import find_body
 from .client import Job, backend, packs
 from .generate import why_not
+from .keying import scene_rate
 from .operators import Check
+from .style import EMOTIONS, FIELDS, chosen
 
 EXAMPLE = "a person walks forward and waves"
 
@@ -80,25 +83,24 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
 
     @staticmethod
     def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-        options = {"placeholder": EXAMPLE} if bpy.app.version >= (4, 1, 0) else {}
         row = layout.row()
         row.scale_y = 1.3
-        row.prop(settings, "prompt", text="", **options)
+        row.prop(settings, "prompt", text="", placeholder=EXAMPLE)
 
-        column = layout.column(align=True)
-        row = column.row(align=True)
-        row.prop(settings, "use_seconds", text="Length")
-        value = row.row(align=True)
-        if settings.use_seconds:
-            value.prop(settings, "seconds", text="")
+        column = fields(layout)
+        row = column.row(align=True, heading="Length")
+        if settings.voice == "NONE":
+            switched(row, settings, "seconds", off="as the motion wants")
         else:
-            value.enabled = False
-            value.label(text="as the motion wants")
+            row.label(text="as long as the voice")
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("understudy.randomize_seed", text="", icon="FILE_REFRESH")
-        if len(packs.items) > 1:
-            column.prop(settings, "pack", text="")
+        column.prop(settings, "samples")
+        column.prop(settings, "pack")
+        licence = packs.licences.get(settings.pack or "open")
+        row = column.row(heading=" ")
+        row.label(text=licence or "not installed", icon="NONE" if licence else "ERROR")
 
     @staticmethod
     def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
@@ -128,13 +130,105 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
             paragraph(box, error.hint, width - 4)
 
 
-class UNDERSTUDY_PT_backend(bpy.types.Panel):
-    bl_idname = "UNDERSTUDY_PT_backend"
-    bl_label = "Backend"
+class _Section:
+    """A part of the panel that can be folded away."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Understudy"
     bl_parent_id = "UNDERSTUDY_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+class UNDERSTUDY_PT_speech(_Section, bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_speech"
+    bl_label = "Speech"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.understudy
+        width = _characters(context)
+        layout.enabled = not backend.busy
+        layout.row(align=True).prop(settings, "voice", expand=True)
+        if settings.voice == "FILE":
+            layout.prop(settings, "speech_file", text="")
+            if settings.speech_file:
+                path = os.path.abspath(bpy.path.abspath(settings.speech_file))
+                sentence, complaint = sound.Look.found.get(path, ("", False))
+                if sentence:
+                    paragraph(layout, sentence, width, icon="ERROR" if complaint else "SOUND")
+            layout.prop(settings, "place_sound")
+        elif settings.voice == "STRIP":
+            self._draw_strip(layout, context.scene, width)
+
+    @staticmethod
+    def _draw_strip(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:
+        settings = scene.understudy
+        strips = sound.sound_strips(scene)
+        if not strips:
+            paragraph(layout, "There is no sound strip in this scene's video sequencer.", width, icon="INFO")
+            return
+        layout.prop(settings, "speech_strip", text="", icon="SOUND", placeholder=strips[0].name)
+        name = sound.strip_name(settings)
+        strip = next((s for s in strips if s.name == name), None)
+        if strip is None:
+            paragraph(layout, f"The strip “{name}” is gone. Choose another.", width, icon="ERROR")
+            return
+        seconds = strip.frame_final_duration / scene_rate(scene)
+        start = strip.frame_final_start
+        paragraph(layout, f"{seconds:.1f} s; the motion starts at frame {start}", width, icon="SOUND")
+
+
+class UNDERSTUDY_PT_halves(_Section, bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_halves"
+    bl_label = "Halves"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.understudy
+        layout.enabled = not backend.busy
+        column = fields(layout)
+        column.prop(settings, "upper", text="Upper Body", placeholder="as in the prompt")
+        column.prop(settings, "lower", text="Lower Body", placeholder="as in the prompt")
+
+
+class UNDERSTUDY_PT_style(_Section, bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_style"
+    bl_label = "Style"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.understudy
+        layout.enabled = not backend.busy
+        column = fields(layout)
+        for field, (label, _) in FIELDS.items():
+            switched(column.row(align=True, heading=label), settings, field, slider=True)
+        names = list(EMOTIONS)
+        column = layout.column(align=True)
+        for first in range(0, len(names), 3):
+            row = column.row(align=True)
+            for name in names[first : first + 3]:
+                row.operator("understudy.style", text=name.capitalize()).emotion = name
+        if chosen(settings):
+            layout.operator("understudy.style", text="No Style", icon="X").emotion = "none"
+
+
+class UNDERSTUDY_PT_advanced(_Section, bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_advanced"
+    bl_label = "Advanced"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.understudy
+        layout.enabled = not backend.busy
+        column = fields(layout)
+        for name, label in (("steps", "Steps"), ("guidance", "Guidance")):
+            switched(column.row(align=True, heading=label), settings, name, off="as the pack says")
+
+
+class UNDERSTUDY_PT_backend(_Section, bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_backend"
+    bl_label = "Backend"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -150,6 +244,33 @@ class UNDERSTUDY_PT_backend(bpy.types.Panel):
         licence = packs.licences.get(pack)
         sentence = f"Pack {pack}: {licence}" if licence else f"Pack {pack} is not installed."
         paragraph(layout, sentence, width, icon="INFO" if licence else "ERROR")
+
+
+def fields(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column of labels and values, side by side, as in Blender's own panels."""
+    column = layout.column(align=True)
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def switched(
+    row: bpy.types.UILayout,
+    settings: bpy.types.PropertyGroup,
+    name: str,
+    *,
+    off: str = "",
+    slider: bool = False,
+) -> None:
+    """A value behind its check box ``use_…``; switched off, words may stand in its place."""
+    row.prop(settings, f"use_{name}", text="")
+    on = getattr(settings, f"use_{name}")
+    value = row.row(align=True)
+    value.active = on
+    if on or not off:
+        value.prop(settings, name, text="", slider=slider)
+    else:
+        value.label(text=off)
 
 
 def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
@@ -186,4 +307,11 @@ def _characters(context: bpy.types.Context) -> int:
     return int(((region.width if region else 260) / scale - 70) / 6.2)
 
 
-CLASSES = (UNDERSTUDY_PT_main, UNDERSTUDY_PT_backend)
+CLASSES = (
+    UNDERSTUDY_PT_main,
+    UNDERSTUDY_PT_speech,
+    UNDERSTUDY_PT_halves,
+    UNDERSTUDY_PT_style,
+    UNDERSTUDY_PT_advanced,
+    UNDERSTUDY_PT_backend,
+)

@@ -22,12 +22,14 @@ if importlib.util.find_spec("understudy") is None:  # a bare bpy environment, no
 
 
 @pytest.fixture(autouse=True)
-def blender() -> Iterator[None]:
-    """Factory settings, an empty scene, the add-on registered; unregistered afterwards."""
+def blender(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Factory settings, an empty scene, no takes, the add-on registered; unregistered afterwards."""
     import bpy
 
     from understudy import addon
+    from understudy.addon import take_files
 
+    monkeypatch.setattr(take_files, "folder", lambda: tmp_path / "user" / "takes")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon.register()
     try:

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import wave
 
 root, behaviour = sys.argv[1:3]
 spec = importlib.util.spec_from_file_location(
@@ -75,14 +76,21 @@ def generate(number: int, params: dict) -> None:
         progress = {"id": number, "stage": "refine", "step": step, "total": steps}
         send({"method": "progress", "params": {**progress, "seconds_left": (steps - step) * 0.01}})
         time.sleep(0.01)
-    clip = motion(params["seconds"] or 4.0, params["seed"])
-    target = io.BytesIO()
-    npz.write_clip(clip, target)
-    encoded = base64.b64encode(target.getvalue()).decode()
-    if behaviour == "rubbish":
-        encoded = base64.b64encode(b"this is no zip").decode()
-    described = {"npz": encoded, "frames": len(clip), "fps": 30.0, "seconds": clip.seconds, "meta": clip.meta}
-    result = {"clips": [described], "seconds_taken": 0.03}
+    seconds = params["seconds"] or 4.0
+    if params.get("speech"):
+        with wave.open(params["speech"]) as sound:
+            seconds = sound.getnframes() / sound.getframerate()
+    clips = []
+    for sample in range(params.get("samples", 1)):
+        clip = motion(seconds, params["seed"] + sample)
+        target = io.BytesIO()
+        npz.write_clip(clip, target)
+        encoded = base64.b64encode(target.getvalue()).decode()
+        if behaviour == "rubbish":
+            encoded = base64.b64encode(b"this is no zip").decode()
+        facts = {"frames": len(clip), "fps": 30.0, "seconds": clip.seconds, "meta": clip.meta}
+        clips.append({"npz": encoded, **facts})
+    result = {"clips": clips, "seconds_taken": 0.03}
     if behaviour == "warns" and "walk" not in params["prompt"]:
         result["warnings"] = [f"The pack open knows little like “{params['prompt']}”."]
     send({"id": number, "result": result})

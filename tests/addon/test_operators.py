@@ -317,7 +317,7 @@ class Layout:
         if name in ("row", "column", "box"):
             return lambda **_: self
         if name == "operator":
-            return lambda idname, **_: self.operators.append(idname)
+            return lambda idname, **_: self.operators.append(idname) or SimpleNamespace()
         if name in ("label", "progress"):
             return lambda **given: self.texts.append(given.get("text", ""))
         return lambda *_, **__: None

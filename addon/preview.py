@@ -1,0 +1,245 @@
+"""A take shown on a body while the animation that was there waits: accepted, it replaces that; rejected, that returns.
+
+The state is kept on the body's object, so that undo, saving and reloading carry it.
+"""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.props import IntProperty, PointerProperty, StringProperty
+
+from ..backend.motion.clip import Clip
+from ..backend.motion.expressions import CHANNELS
+from . import sound
+from .bodymap import BodyMap
+from .keying import extend_scene, key_clip, scene_rate
+
+TAKE_KEY = "understudy_take"
+"""Custom property of a previewed Action: the take that it shows."""
+KEYS_KEY = "understudy_keys"
+"""Custom property of a previewed Action: a digest of its keys, to notice edits by hand."""
+
+
+class UNDERSTUDY_PG_preview(bpy.types.PropertyGroup):
+    take: StringProperty(description="The take that is shown; empty without a preview")
+    start: IntProperty(description="The frame of its first pose")
+    held: PointerProperty(type=bpy.types.Action, description="The Action that waits")
+    slot: StringProperty(description="The slot that it played from")
+    pose: StringProperty(description="How the body stood, JSON")
+    end_before: IntProperty(description="The scene's last frame before the preview")
+    end_after: IntProperty(description="and with it")
+
+
+def current(body: bpy.types.Object) -> bpy.types.Action | None:
+    """The previewed Action if a preview is what the body plays now (cheap, for draw)."""
+    state = body.understudy_preview
+    action = body.animation_data.action if body.animation_data is not None else None
+    return action if state.take and action is not None and action.get(TAKE_KEY) == state.take else None
+
+
+def show(
+    scene: bpy.types.Scene, body: bpy.types.Object, clip: Clip, *, take: str, name: str, start: int
+) -> bpy.types.Action:
+    """Key a take on a body in place of what it plays.
+
+    Args:
+        scene: whose range is extended.
+        body: a SMPL-X armature.
+        clip: the take's motion.
+        take: its identifier.
+        name: for the Action.
+        start: scene frame of the first pose.
+
+    Raises:
+        BadInput: the body cannot be keyed; nothing has changed then.
+    """
+    state = body.understudy_preview
+    shown = current(body)
+    if shown is None:
+        slot, pose = _slot(body), json.dumps(_pose(body))
+        _release(state)
+        # As a user of the Action that waits: keying would take it for a left-over otherwise.
+        state.held = body.animation_data.action if body.animation_data is not None else None
+        state.end_before = scene.frame_end
+        try:
+            action = key_clip(body, clip, name=name, start_frame=start, scene_fps=scene_rate(scene))
+        except Exception:
+            state.held = None
+            raise
+        state.slot, state.pose = slot, pose
+    else:
+        if _edited(shown):
+            shown.use_fake_user = True
+        action = key_clip(body, clip, name=name, start_frame=start, scene_fps=scene_rate(scene))
+        if scene.frame_end == state.end_after:
+            scene.frame_end = state.end_before
+    extend_scene(scene, action)
+    state.take, state.start, state.end_after = take, start, scene.frame_end
+    action[TAKE_KEY] = take
+    action[KEYS_KEY] = _digest(action)
+    return action
+
+
+def stop(scene: bpy.types.Scene, body: bpy.types.Object) -> bool:
+    """Bring back what was there before the preview.
+
+    Returns:
+        Whether the previewed Action stays in the file because it was edited by hand.
+    """
+    state = body.understudy_preview
+    shown = current(body)
+    if shown is None:
+        _release(state)
+        return False
+    kept = _edited(shown)
+    _restore(scene, body)
+    if kept:
+        _claim(shown)
+        shown.use_fake_user = True
+    elif shown.users == 0:
+        bpy.data.actions.remove(shown)
+    return kept
+
+
+def accept(scene: bpy.types.Scene, body: bpy.types.Object) -> bpy.types.Action:
+    """Let the previewed Action be the body's own; what was there stays in the file, protected."""
+    action = current(body)
+    assert action is not None, "nothing is previewed"
+    _claim(action)
+    action.use_fake_user = True
+    sound.keep(scene, body)
+    _release(body.understudy_preview)
+    return action
+
+
+def push(scene: bpy.types.Scene, body: bpy.types.Object, name: str) -> bpy.types.NlaTrack:
+    """Move the previewed Action into a new NLA track, and bring back what was there before."""
+    action = current(body)
+    assert action is not None, "nothing is previewed"
+    _claim(action)
+    sound.keep(scene, body)
+    state = body.understudy_preview
+    state.end_before = max(state.end_before, scene.frame_end)  # the strip plays on
+    _restore(scene, body)
+    track = body.animation_data.nla_tracks.new()
+    track.name = name
+    start = action.frame_range[0]
+    strip = track.strips.new(name, math.floor(start), action)
+    strip.name = name
+    strip.extrapolation = "HOLD_FORWARD"  # HOLD would pose the body before the first strip, too
+    if hasattr(strip, "action_slot") and len(action.slots):
+        strip.action_slot = action.slots[0]
+    return track
+
+
+def _claim(action: bpy.types.Action) -> None:
+    """From now on the Action is the animator's, not a preview."""
+    for key in (TAKE_KEY, KEYS_KEY):
+        if key in action:
+            del action[key]
+
+
+def _release(state: UNDERSTUDY_PG_preview) -> None:
+    """Forget what waits. It was somebody's work: without another user Blender would drop it when saving."""
+    held = state.held
+    state.held = None
+    if held is not None and held.users == 0:
+        held.use_fake_user = True
+    state.take = state.slot = state.pose = ""
+
+
+def _slot(body: bpy.types.Object) -> str:
+    """The identifier of the slot that plays; empty without one."""
+    slot = getattr(body.animation_data, "action_slot", None)
+    return slot.identifier if slot is not None else ""
+
+
+def _restore(scene: bpy.types.Scene, body: bpy.types.Object) -> None:
+    """Put Action, slot, pose, range and sound back."""
+    state = body.understudy_preview
+    animation = body.animation_data
+    held, slot = state.held, state.slot
+    animation.action = held
+    if held is not None and hasattr(held, "slots"):
+        found = next((s for s in held.slots if s.identifier == slot), None)
+        if found is not None:
+            animation.action_slot = found
+    _set_pose(body, json.loads(state.pose or "{}"))
+    if scene.frame_end == state.end_after:
+        scene.frame_end = state.end_before
+    sound.remove(scene, body)
+    state.held = None
+    state.take = state.slot = state.pose = ""
+    body.update_tag()
+
+
+def _pose(body: bpy.types.Object) -> dict[str, Any]:
+    """What keying touches of a body: the bones' channels with their modes, and the face's sliders."""
+    body_map = BodyMap.of(body)
+    bones = {}
+    for name in (*body_map.names, *body_map.ancestors):
+        bone = body.pose.bones[name]
+        bones[name] = [
+            bone.rotation_mode,
+            list(bone.location),
+            list(bone.rotation_quaternion),
+            list(bone.rotation_euler),
+            list(bone.rotation_axis_angle),
+        ]
+    return {"bones": bones, "face": {name: float(body[name]) for name in CHANNELS if name in body}}
+
+
+def _set_pose(body: bpy.types.Object, pose: dict[str, Any]) -> None:
+    for name, (mode, location, quaternion, euler, axis_angle) in pose.get("bones", {}).items():
+        bone = body.pose.bones.get(name)
+        if bone is None:
+            continue
+        bone.rotation_mode = mode
+        bone.location = location
+        bone.rotation_quaternion, bone.rotation_euler = quaternion, euler
+        bone.rotation_axis_angle = axis_angle
+    for name, value in pose.get("face", {}).items():
+        if name in body:
+            body[name] = value
+
+
+def _digest(action: bpy.types.Action) -> str:
+    """A digest of all keys of an Action of ours."""
+    digest = hashlib.blake2b(digest_size=8)
+    for curve in _curves(action):
+        points = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get("co", points)
+        digest.update(f"{curve.data_path}[{curve.array_index}]".encode())
+        digest.update(points.tobytes())
+    return digest.hexdigest()
+
+
+def _edited(action: bpy.types.Action) -> bool:
+    return bool(action.get(KEYS_KEY, "") != _digest(action))
+
+
+def _curves(action: bpy.types.Action) -> list[Any]:
+    if not hasattr(action, "slots"):
+        return list(action.fcurves)
+    return [
+        curve
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        for curve in bag.fcurves
+    ]
+
+
+CLASSES = (UNDERSTUDY_PG_preview,)
+
+
+def register() -> None:
+    bpy.types.Object.understudy_preview = PointerProperty(type=UNDERSTUDY_PG_preview)
+
+
+def unregister() -> None:
+    del bpy.types.Object.understudy_preview

@@ -1,0 +1,368 @@
+"""Takes: every generated clip in a list of the .blend, to be looked at, kept, thrown away or made again."""
+
+import json
+import uuid
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..backend.errors import BadInput, UnderstudyError
+from ..backend.motion.clip import Clip
+from . import preview, sound, take_files
+from .bodymap import find_body
+from .client import Job, backend, redraw
+from .preview import current
+from .properties import recall
+
+
+def _clicked(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """A click on a row previews it; what goes wrong is shown in the panel, a property cannot report."""
+    if self.quiet or not 0 <= self.active < len(self.items):
+        return
+    try:
+        play(context, self.items[self.active])
+    except UnderstudyError as error:
+        backend.error = error
+        redraw()
+
+
+class UNDERSTUDY_PG_take(bpy.types.PropertyGroup):
+    name: StringProperty(name="Name", description="What the take is called, and the Action made of it")
+    file: StringProperty(description="Its clip in the user's folder of takes")
+    seconds: FloatProperty(description="Its length")
+    seed: IntProperty()
+    sample: IntProperty(description="Which of its variations, from 0")
+    samples: IntProperty(description="How many there were")
+    pack: StringProperty()
+    licence: StringProperty()
+    start: IntProperty(description="The scene frame of its first pose")
+    speech: StringProperty(description="The sound file that it goes with, where it brings its own")
+    settings: StringProperty(description="What the panel said, JSON")
+    starred: BoolProperty(name="Star", description="A favourite", default=False)
+
+
+class UNDERSTUDY_PG_takes(bpy.types.PropertyGroup):
+    items: CollectionProperty(type=UNDERSTUDY_PG_take)
+    active: IntProperty(name="Take", description="Click a take to see it on the body", update=_clicked)
+    only_starred: BoolProperty(
+        name="Only Stars", description="Show only the takes with a star", default=False
+    )
+    quiet: BoolProperty(options={"SKIP_SAVE"})
+
+
+def select(takes: UNDERSTUDY_PG_takes, index: int) -> None:
+    """Make a row the active one without previewing it."""
+    takes.quiet = True
+    try:
+        takes.active = index
+    finally:
+        takes.quiet = False
+
+
+def find(takes: UNDERSTUDY_PG_takes, file: str) -> int:
+    """The row of a take; -1 if there is none."""
+    return next((i for i, take in enumerate(takes.items) if take.file == file), -1)
+
+
+def add(
+    scene: bpy.types.Scene,
+    body: bpy.types.Object,
+    clips: list[Clip],
+    files: list[str],
+    *,
+    name: str,
+    start: int,
+    settings: dict[str, Any],
+    voice: sound.Voice | None,
+) -> bpy.types.Action:
+    """Preview the first of some clips and list them all, the newest on top.
+
+    Args:
+        scene: whose list it is.
+        body: who performs.
+        clips: the variations.
+        files: their names in the folder of takes.
+        name: for the takes and the Action.
+        start: the scene frame of the first pose.
+        settings: the panel's, as :func:`.properties.remember` gives them.
+        voice: what they go with.
+
+    Raises:
+        BadInput: the body cannot be keyed; nothing has changed then.
+    """
+    action = preview.show(scene, body, clips[0], take=files[0], name=name, start=start)
+    takes = scene.understudy_takes
+    for i in reversed(range(len(clips))):
+        takes.items.add()
+        takes.items.move(len(takes.items) - 1, 0)
+        take = takes.items[0]
+        meta = clips[i].meta
+        take.name, take.file, take.seconds, take.start = name, files[i], clips[i].seconds, start
+        take.seed, take.sample, take.samples = int(settings.get("seed", 0)), i, len(clips)
+        take.pack, take.licence = str(meta.get("pack", "")), str(meta.get("licence", ""))
+        take.speech = voice.path if voice is not None and voice.place else ""
+        take.settings = json.dumps(settings, ensure_ascii=False)
+    select(takes, 0)
+    _voice(scene, body, takes.items[0], action)
+    return action
+
+
+def play(context: bpy.types.Context, take: UNDERSTUDY_PG_take) -> bpy.types.Action:
+    """Preview a take on the body, from where the present preview starts, or from where it was made.
+
+    Raises:
+        BadInput: there is no body, or the clip is gone; nothing has changed then.
+    """
+    scene, body = context.scene, _body(context)
+    clip = take_files.load(take.file, take.name)
+    start = body.understudy_preview.start if current(body) is not None and not take.speech else take.start
+    action = preview.show(scene, body, clip, take=take.file, name=take.name, start=start)
+    _voice(scene, body, take, action)
+    redraw()
+    return action
+
+
+def _voice(
+    scene: bpy.types.Scene, body: bpy.types.Object, take: UNDERSTUDY_PG_take, action: bpy.types.Action
+) -> None:
+    """The sound that goes with a take, in sync with its Action; that of the take before goes."""
+    sound.remove(scene, body)
+    if not take.speech:
+        return
+    first, last = action.frame_range
+    refusal = sound.place(scene, body, take.speech, round(first), round(last - first) + 1)
+    if refusal:
+        backend.warning = f"{backend.warning} {refusal}".strip()
+
+
+def _body(context: bpy.types.Context) -> bpy.types.Object:
+    body = find_body(context)
+    if body is None:
+        raise BadInput(
+            "There is no body to show the take on.", hint="Add a body, or select one.", field="body"
+        )
+    return body
+
+
+class _TakeOperator:
+    """What the operators on a take have in common: the take they are about, and refusing in a sentence."""
+
+    file: StringProperty(name="Take", description="Empty: the active take", options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not len(context.scene.understudy_takes.items):
+            cls.poll_message_set("There are no takes yet: generate one")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        takes = context.scene.understudy_takes
+        try:
+            index = find(takes, self.file) if self.file else takes.active
+            if not 0 <= index < len(takes.items):
+                raise BadInput("That take is not in the list any more.", field="take")
+            self.act(context, takes, index)
+        except UnderstudyError as error:
+            backend.error = error
+            self.report({"ERROR"}, f"{error.message} {error.hint}".strip())
+            redraw()
+            return {"CANCELLED"}
+        redraw()
+        return {"FINISHED"}
+
+    def shown(self, context: bpy.types.Context, take: UNDERSTUDY_PG_take) -> bpy.types.Object:
+        """The body, with the take previewed on it."""
+        body = _body(context)
+        if current(body) is None or body.understudy_preview.take != take.file:
+            play(context, take)
+        return body
+
+
+class UNDERSTUDY_OT_preview_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.preview_take"
+    bl_label = "Preview"
+    bl_description = "Show the take on the body. The animation that was there waits"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        play(context, takes.items[index])
+        select(takes, index)
+
+
+class UNDERSTUDY_OT_reject_take(bpy.types.Operator):
+    bl_idname = "understudy.reject_take"
+    bl_label = "Reject"
+    bl_description = "End the preview and bring back the animation that was there. The take stays in the list"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        body = find_body(context)
+        if body is None or current(body) is None:
+            cls.poll_message_set("No take is previewed")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        body = _body(context)
+        shown = current(body)
+        name = shown.name if shown is not None else ""
+        if preview.stop(context.scene, body):
+            self.report({"INFO"}, f"“{name}” was edited: it stays in the file as an Action.")
+        redraw()
+        return {"FINISHED"}
+
+
+class UNDERSTUDY_OT_accept_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.accept_take"
+    bl_label = "Accept"
+    bl_description = "Make the take the body's Action. What was there stays in the file"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        body = self.shown(context, takes.items[index])
+        action = preview.accept(context.scene, body)
+        self.report({"INFO"}, f"“{body.name}” performs “{action.name}”.")
+
+
+class UNDERSTUDY_OT_push_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.push_take"
+    bl_label = "Push to NLA"
+    bl_description = "Put the take on a track of its own in the NLA. The animation that was there returns"
+    bl_options = {"REGISTER", "UNDO"}
+
+    track: StringProperty(
+        name="Name", description="Of track and strip. Empty: the take's", options={"SKIP_SAVE"}
+    )
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        take = takes.items[index]
+        body = self.shown(context, take)
+        track = preview.push(context.scene, body, " ".join(self.track.split()) or take.name)
+        self.track = track.name
+        playing = body.animation_data.action
+        if playing is not None:
+            self.report(
+                {"INFO"}, f"“{track.name}” is in the NLA, below “{playing.name}”, which plays over it."
+            )
+        else:
+            self.report({"INFO"}, f"“{track.name}” is in the NLA.")
+
+
+class UNDERSTUDY_OT_delete_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.delete_take"
+    bl_label = "Delete Take"
+    bl_description = "Remove the take from the list. An Action made of it stays"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        file, active = takes.items[index].file, takes.active
+        for body in context.scene.objects:
+            if body.type == "ARMATURE" and body.understudy_preview.take == file:
+                preview.stop(context.scene, body)
+        takes.items.remove(index)
+        select(takes, max(min(active - (index < active), len(takes.items) - 1), 0))
+        take_files.forget(file)
+
+
+class UNDERSTUDY_OT_reuse_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.reuse_take"
+    bl_label = "Re-use Settings"
+    bl_description = "Set the panel to what made this take"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        try:
+            values = json.loads(takes.items[index].settings)
+            lost = recall(context.scene.understudy, dict(values))
+        except (ValueError, TypeError):
+            raise BadInput("The settings of this take cannot be read.", field="take") from None
+        if lost:
+            listed = ", ".join(lost)
+            self.report({"WARNING"}, f"Not everything is here any more; left as it was: {listed}.")
+
+
+class UNDERSTUDY_OT_star_take(_TakeOperator, bpy.types.Operator):
+    bl_idname = "understudy.star_take"
+    bl_label = "Star"
+    bl_description = "Mark the take as a favourite, or no longer"
+    bl_options = {"UNDO"}
+
+    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
+        takes.items[index].starred = not takes.items[index].starred
+
+
+def store(job: Job, clips: list[Clip], *, changed: bool) -> tuple[list[str], str]:
+    """Write a job's clips as takes' files.
+
+    Args:
+        job: that made them.
+        clips: its clips as they are to be kept.
+        changed: whether they are other than what the backend sent.
+
+    Returns:
+        Their names, and why the files could not be written, empty if they could.
+    """
+    names: list[str] = []
+    for i, clip in enumerate(clips):
+        try:
+            names.append(take_files.store(clip, None if changed else job.files[i]))
+        except UnderstudyError as error:
+            unstored = [f"unstored-{uuid.uuid4().hex}.npz" for _ in clips]
+            take_files.missing.update(unstored)
+            return unstored, f"{error.message} {error.hint}"
+    return names, ""
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: Any) -> None:
+    take_files.look(take_files.names_in_file())
+
+
+@bpy.app.handlers.persistent
+def _after_save(*_: Any) -> None:
+    take_files.note_saved(take_files.names_in_file())
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: Any) -> None:
+    take_files.clear_deleted(take_files.names_in_file())
+
+
+_HANDLERS = (("load_post", _after_load), ("save_post", _after_save), ("load_pre", _before_load))
+
+CLASSES = (
+    UNDERSTUDY_PG_take,
+    UNDERSTUDY_PG_takes,
+    UNDERSTUDY_OT_preview_take,
+    UNDERSTUDY_OT_reject_take,
+    UNDERSTUDY_OT_accept_take,
+    UNDERSTUDY_OT_push_take,
+    UNDERSTUDY_OT_delete_take,
+    UNDERSTUDY_OT_reuse_take,
+    UNDERSTUDY_OT_star_take,
+)
+
+
+def register() -> None:
+    bpy.types.Scene.understudy_takes = PointerProperty(type=UNDERSTUDY_PG_takes)
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
+
+
+def unregister() -> None:
+    take_files.clear_deleted(take_files.names_in_file())
+    for event, handler in _HANDLERS:
+        handlers = getattr(bpy.app.handlers, event)
+        if handler in handlers:
+            handlers.remove(handler)
+    del bpy.types.Scene.understudy_takes

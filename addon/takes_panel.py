@@ -1,0 +1,100 @@
+"""The list of takes in the Understudy tab. Nothing in here reads a file."""
+
+import bpy
+
+from .bodymap import find_body
+from .panels import _characters, paragraph
+from .preview import current
+from .take_files import missing
+from .takes import UNDERSTUDY_PG_take
+
+
+class UNDERSTUDY_UL_takes(bpy.types.UIList):
+    bl_idname = "UNDERSTUDY_UL_takes"
+
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
+        body = find_body(context)
+        shown = body is not None and current(body) is not None and body.understudy_preview.take == item.file
+        row = layout.row(align=True)
+        star = row.operator(
+            "understudy.star_take", text="", icon="SOLO_ON" if item.starred else "SOLO_OFF", emboss=False
+        )
+        star.file = item.file
+        name = row.row(align=True)
+        name.active = item.file not in missing
+        name.label(text=item.name, icon="HIDE_OFF" if shown else "NONE")
+        length = row.row(align=True)
+        length.alignment = "RIGHT"
+        if item.file in missing:
+            length.label(text="", icon="ERROR")
+        if item.samples > 1:
+            length.label(text=f"{item.sample + 1}/{item.samples}")
+        length.label(text=f"{item.seconds:.1f} s")
+
+    def filter_items(self, context, data, property) -> tuple[list[int], list[int]]:
+        wanted = self.filter_name.casefold()
+        flags = []
+        for take in getattr(data, property):
+            shown = (take.starred or not data.only_starred) and wanted in take.name.casefold()
+            flags.append(self.bitflag_filter_item if shown else 0)
+        return flags, []
+
+
+class UNDERSTUDY_PT_takes(bpy.types.Panel):
+    bl_idname = "UNDERSTUDY_PT_takes"
+    bl_label = "Takes"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Understudy"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        takes = context.scene.understudy_takes
+        width = _characters(context)
+        if not len(takes.items):
+            paragraph(layout, "What you generate is listed here.", width, icon="INFO")
+            return
+        row = layout.row()
+        row.template_list("UNDERSTUDY_UL_takes", "", takes, "items", takes, "active", rows=4)
+        column = row.column(align=True)
+        column.prop(takes, "only_starred", text="", icon="SOLO_ON")
+        column.separator()
+        column.operator("understudy.reuse_take", text="", icon="LOOP_BACK")
+        column.separator()
+        column.operator("understudy.delete_take", text="", icon="TRASH")
+        if 0 <= takes.active < len(takes.items):
+            self._draw_take(context, layout, takes.items[takes.active], width)
+
+    @staticmethod
+    def _draw_take(
+        context: bpy.types.Context, layout: bpy.types.UILayout, take: UNDERSTUDY_PG_take, width: int
+    ) -> None:
+        body = find_body(context)
+        previewing = body is not None and current(body) is not None
+        if take.file in missing:
+            paragraph(layout, "Its clip is gone. Re-use its settings to make it again.", width, icon="ERROR")
+        facts = f"Seed {take.seed}"
+        if take.samples > 1:
+            facts += f", variation {take.sample + 1} of {take.samples}"
+        if take.pack:
+            facts += f" · {take.pack} ({take.licence})" if take.licence else f" · {take.pack}"
+        paragraph(layout, take.name, width)
+        paragraph(layout, facts, width)
+        if body is None:
+            paragraph(layout, "Add a body, or select one, to see it.", width, icon="INFO")
+            return
+        if previewing:
+            held = body.understudy_preview.held
+            waits = f"“{held.name}” waits." if held is not None else "There was no animation before."
+            paragraph(layout, f"Preview on {body.name}. {waits}", width, icon="HIDE_OFF")
+        row = layout.row(align=True)
+        if previewing and body.understudy_preview.take == take.file:
+            row.operator("understudy.accept_take", icon="CHECKMARK")
+            row.operator("understudy.reject_take", icon="X")
+        else:
+            row.operator("understudy.preview_take", icon="HIDE_OFF")
+            row.operator("understudy.accept_take", icon="CHECKMARK")
+        layout.operator("understudy.push_take", icon="NLA_PUSHDOWN")
+
+
+CLASSES = (UNDERSTUDY_UL_takes, UNDERSTUDY_PT_takes)
