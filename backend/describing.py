@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,9 +16,21 @@ from .motion.features import FPS, features_from_clip
 from .motion.rhythm import PER_LATENT
 from .pieces import FILE, read_pieces
 from .planning import log_softmax, no_text
+from .text import TextEmbedding
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
+
+
+class Teller(Protocol):
+    """The calls of an engine that telling needs."""
+
+    def plan_start(self, text: TextEmbedding, length: np.ndarray, task: np.ndarray) -> Any: ...
+
+    def plan_step(self, state: Any, tokens: np.ndarray) -> dict[str, np.ndarray]: ...
+
+    def tell_step(self, state: Any, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray: ...
+
 
 LONGEST = 30
 """Word pieces of a sentence at most."""
@@ -37,7 +49,7 @@ class Description:
 
 
 def tell(
-    engine: Engine, config: LanguageConfig, codes: dict[str, np.ndarray], beams: int = BEAMS
+    engine: Teller, config: LanguageConfig, codes: dict[str, np.ndarray], beams: int = BEAMS
 ) -> list[int]:
     """The word pieces of the likeliest caption of codes ``{part: (L,)}``, found by beam search.
 
@@ -46,9 +58,8 @@ def tell(
     grid = delayed_grid(config, codes)
     tokens = np.concatenate([config.absent[None], grid])[None]
     end = config.piece_end
-    empty = no_text(engine.plan_text([""]))
     task = np.array([TASKS.index("motion_to_text")])
-    state = engine.plan_start(empty, np.array([0]), task)
+    state = engine.plan_start(no_text(config, 1), np.array([0]), task)
     engine.plan_step(state, tokens)
     scores = log_softmax(engine.tell_step(state, np.array([[end]])))
     rows: list[list[int]] = [[]]

@@ -43,9 +43,14 @@ def aligned(texts: list[TextEmbedding]) -> TextEmbedding:
     return TextEmbedding(tokens, mask)
 
 
-def no_text(like: TextEmbedding) -> TextEmbedding:
-    """As many empty prompts."""
-    return TextEmbedding(np.zeros_like(like.tokens), np.zeros_like(like.mask))
+def no_text(config: LanguageConfig, rows: int) -> TextEmbedding:
+    """So many empty prompts."""
+    words: np.ndarray = (
+        np.zeros((rows, 1), np.int64)
+        if config.backbone
+        else np.zeros((rows, 1, config.text_width), np.float32)
+    )
+    return TextEmbedding(words, np.zeros((rows, 1), bool))
 
 
 Codes = dict[str, np.ndarray]
@@ -91,8 +96,8 @@ class Wish:
 class _Writer:
     """A batch of plans being written, with the model state that has read them.
 
-    The model reads every plan once with each of the prompts, and once without prompt and style, for guidance:
-    ``groups`` + 1 rows for each plan.
+    The model reads every plan with each of the prompts, and once without any, for guidance. Where there is a
+    style or a rhythm, it also reads the prompts without it, so that its strength is apart from theirs.
     """
 
     def __init__(self, engine: Engine, config: LanguageConfig, wish: Wish) -> None:
@@ -103,7 +108,9 @@ class _Writer:
             part: next(i for i, one in enumerate(texts) if one is text) for part, text in wish.texts.items()
         }
         self.batch = len(texts[0].tokens)
-        self.text = aligned([*texts, no_text(texts[0])])
+        self.manner = wish.style is not None or wish.rhythm is not None
+        self.passes = self.groups * (1 + self.manner) + 1
+        self.text = aligned([*texts * (1 + self.manner), no_text(config, self.batch)])
         self.codes: dict[str, list[np.ndarray]] = {
             part: list(wish.start[part].T) if wish.start else [] for part in config.parts
         }
@@ -126,14 +133,20 @@ class _Writer:
 
     def _step(self, frames: list[np.ndarray]) -> dict[str, np.ndarray]:
         """Read frames, the last of them the last one written; scores of the next, ``{part: (rows, K)}``."""
-        tokens = np.tile(np.stack(frames, axis=1), (self.groups + 1, 1, 1))
+        tokens = np.tile(np.stack(frames, axis=1), (self.passes, 1, 1))
         if self.wish.rhythm is None:
             return self.engine.plan_step(self.state, tokens)
         rhythm = np.zeros((self.batch, len(frames), self.wish.rhythm.shape[2]), np.float32)
         first = self.written - len(frames) + 1  # each position is told the rhythm of the frame after it
         given = self.wish.rhythm[:, first : self.written + 1]
         rhythm[:, : given.shape[1]] = given
-        return self.engine.plan_step(self.state, tokens, np.tile(rhythm, (self.groups + 1, 1, 1)))
+        return self.engine.plan_step(self.state, tokens, self._told(rhythm))
+
+    def _told(self, manner: np.ndarray) -> np.ndarray:
+        """A style or a rhythm (B, ...) for the passes that are told it, zeros for the others."""
+        told = np.tile(manner, (self.passes, *[1] * (manner.ndim - 1)))
+        told[self.groups * self.batch :] = 0
+        return told
 
     def read_prompt(self, context: int) -> dict[str, np.ndarray]:
         """Start afresh: the prompt and the last ``context`` planned frames. Returns the next logits."""
@@ -142,15 +155,15 @@ class _Writer:
         rows = len(self.text.tokens)
         more: dict[str, np.ndarray] = {}
         if wish.style is not None:
-            more["style"] = np.tile(wish.style, (self.groups + 1, 1))
-            more["style"][-self.batch :] = 0
+            more["style"] = self._told(wish.style)
         arrives = bool(wish.end) and "in_between" in config.tasks and left <= config.max_length
         if arrives:
             ends = np.stack([wish.end[part] for part in config.parts], axis=2)
-            more["ends"] = np.tile(ends, (self.groups + 1, 1, 1))
+            more["ends"] = np.tile(ends, (self.passes, 1, 1))
+        hears = wish.rhythm is not None
         task = [
-            config.task(text=bool(there), rhythm=wish.rhythm is not None, end=arrives)
-            for there in self.text.mask.any(axis=1)
+            config.task(text=bool(there), rhythm=hears and row < self.groups * self.batch, end=arrives)
+            for row, there in enumerate(self.text.mask.any(axis=1))
         ]
         lengths = np.full(rows, min(left, config.max_length))
         self.state = self.engine.plan_start(self.text, lengths, np.array(task), **more)
@@ -165,10 +178,12 @@ class _Writer:
         self.used += 1
         return self._step([self.frame(self.written - 1)])
 
-    def scores(self, logits: dict[str, np.ndarray], part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (B, K) of a part with its prompt, and without any."""
+    def scores(self, logits: dict[str, np.ndarray], part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores (B, K) of a part with everything, with its prompt alone, and without any."""
         at = self.group[part] * self.batch
-        return logits[part][at : at + self.batch], logits[part][-self.batch :]
+        plain = at + self.groups * self.batch * self.manner
+        rows = logits[part]
+        return rows[at : at + self.batch], rows[plain : plain + self.batch], rows[-self.batch :]
 
     def given(self, part: str) -> np.ndarray | None:
         """The next code (B,) of a part, where it is among the last that are given."""
@@ -205,8 +220,9 @@ def _write(
         given = writer.given(part)
         if given is not None:
             return given
-        wanted, free = writer.scores(logits, part)
-        scores = free + sampling.plan_guidance * (wanted - free)
+        wanted, prompted, free = writer.scores(logits, part)
+        scores = free + sampling.plan_guidance * (prompted - free)
+        scores = scores + sampling.manner_guidance * (wanted - prompted)
         # Only the first sample may end the motion, so that all of the batch have one length.
         scores[1 if may_end else 0 :, config.parts[part]] = -np.inf
         chosen = np.array(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from ..models.tokenizer import PartTokenizer
 from ..pack_config import PackConfig
 from ..pieces import FILE, read_pieces, word_ids
 from ..text import TextEmbedding, TextEncoder, normalize_prompt
+from .torch_planner import TorchPlanner
 
 
 def pick_device(name: str) -> torch.device:
@@ -42,24 +42,13 @@ def _load(module: torch.nn.Module, path: Path, device: torch.device) -> None:
     module.to(device).eval()
 
 
-class _Plan:
-    """A plan being written: the cache, and the mask of what may be attended to."""
-
-    def __init__(self, prefix: Tensor, mask: Tensor, style: Tensor | None) -> None:
-        self.prefix: Tensor | None = prefix
-        self.mask = mask
-        self.read = 0
-        """Positions of the mask that the cache holds."""
-        self.style = style
-        self.cache: Any = None
-
-
-class TorchEngine:
+class TorchEngine(TorchPlanner):
     name = "torch"
 
     def __init__(self, folder: Path, config: PackConfig, device: str = "auto") -> None:
-        self._device = pick_device(device)
-        self.device = self._device.type
+        chosen = pick_device(device)
+        super().__init__(MotionLanguageModel(config.language), chosen)
+        self.device = chosen.type
         if self.device == "cpu":
             # The models are small and Blender keeps cores busy: measured on two cores, a second thread saves a
             # tenth of the time when the machine is idle and costs seven times as much when it is not.
@@ -70,15 +59,11 @@ class TorchEngine:
             tokenizer = PartTokenizer(sizes)
             _load(tokenizer, folder / f"tokenizer_{part}.safetensors", self._device)
             self._tokenizers[part] = tokenizer
-        self._language = MotionLanguageModel(config.language)
         _load(self._language, folder / "language.safetensors", self._device)
         self._words = read_pieces(folder / FILE) if config.language.backbone else None
         self._denoiser = Denoiser(config.diffusion)
         _load(self._denoiser, folder / "diffusion.safetensors", self._device)
         self.alphas = self._denoiser.alphas.cpu().numpy().astype(np.float64)
-
-    def _send(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
     def _send_pair(
         self, pair: tuple[np.ndarray, np.ndarray] | None
@@ -95,59 +80,6 @@ class TorchEngine:
         if self._words is None:
             return self.encode_text(prompts)
         return word_ids(self._words, [normalize_prompt(prompt) for prompt in prompts])
-
-    @torch.inference_mode()
-    def plan_start(
-        self,
-        text: TextEmbedding,
-        length: np.ndarray,
-        task: np.ndarray,
-        *,
-        style: np.ndarray | None = None,
-        ends: np.ndarray | None = None,
-    ) -> _Plan:
-        mask = self._send(text.mask).long()
-        prefix = self._language.prefix(
-            self._send(text.tokens),
-            self._send(length),
-            self._send(task),
-            None if ends is None else self._send(ends),
-        )
-        rest = torch.ones(len(prefix), prefix.shape[1] - mask.shape[1], dtype=torch.long, device=self._device)
-        return _Plan(prefix, torch.cat([mask, rest], dim=1), None if style is None else self._send(style))
-
-    @torch.inference_mode()
-    def plan_step(
-        self, state: _Plan, tokens: np.ndarray, rhythm: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        inputs = self._language.embed(
-            self._send(tokens), state.style, None if rhythm is None else self._send(rhythm)
-        )
-        hidden = self._read(state, inputs)
-        return {
-            part: scores[:, -1].float().cpu().numpy()
-            for part, scores in self._language.motion_logits(hidden[:, -1:]).items()
-        }
-
-    @torch.inference_mode()
-    def tell_step(self, state: _Plan, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        if rows is not None:
-            index = self._send(rows)
-            state.cache.reorder_cache(index)
-            state.mask = state.mask[index]
-        hidden = self._read(state, self._language.embed_pieces(self._send(pieces)))
-        return self._language.piece_logits(hidden[:, -1]).float().cpu().numpy()
-
-    def _read(self, state: _Plan, inputs: Tensor) -> Tensor:
-        """Hidden states (B, S, width) of what follows what the state has read."""
-        if state.prefix is not None:
-            inputs = torch.cat([state.prefix, inputs], dim=1)
-            state.prefix = None
-        new = inputs.shape[1] - (state.mask.shape[1] - state.read)
-        state.mask = torch.cat([state.mask, state.mask.new_ones(len(inputs), new)], dim=1)
-        state.read = state.mask.shape[1]
-        hidden, state.cache = self._language.read(inputs, state.mask, state.cache, use_cache=True)
-        return hidden
 
     @torch.inference_mode()
     def plan_codes(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

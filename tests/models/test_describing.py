@@ -19,7 +19,6 @@ from understudy.backend.motion.npz import write_clip
 from understudy.backend.pieces import END, learn_pieces, read_pieces
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.planning import no_text
-from understudy.backend.text import TextEmbedding
 
 from .conftest import _swaying
 
@@ -34,9 +33,6 @@ class Speaker:
 
     def __init__(self, follows: dict[int, dict[int, float]]) -> None:
         self.follows = follows
-
-    def plan_text(self, prompts: list[str]) -> TextEmbedding:
-        return TextEmbedding(np.zeros((len(prompts), 1, 384), np.float32), np.ones((len(prompts), 1), bool))
 
     def plan_start(self, *_: Any) -> Any:
         return self
@@ -68,7 +64,7 @@ def test_beams_with_a_cache_score_as_a_fresh_reading_does(pipeline: Pipeline) ->
     """The sentence found is scored again in one pass of its own."""
     engine, config = pipeline.engine, pipeline.config.language
     codes = {"lower_trans": np.arange(6) % 12, "upper": np.arange(6)[::-1] % 12}
-    nothing = no_text(engine.plan_text([""]))
+    nothing = no_text(config, 1)
     task = np.array([TASKS.index("motion_to_text")])
     state = engine.plan_start(nothing, np.array([0]), task)
     grid = np.concatenate([config.absent[None], describing.delayed_grid(config, codes)])[None]

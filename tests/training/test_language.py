@@ -44,7 +44,8 @@ class _Encoder:
 
 @pytest.fixture(autouse=True)
 def _no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy.training.stages.latents.TextEncoder", _Encoder)
+    for module in ("latents", "language"):
+        monkeypatch.setattr(f"understudy.training.stages.{module}.TextEncoder", _Encoder)
 
 
 def tokenizers() -> dict[str, PartTokenizer]:
@@ -276,7 +277,7 @@ def test_a_stage_begins_with_an_older_one_and_is_then_instructed(store: Path, tm
     start = [f"init_from={tmp_path / 'old'}", "steps=0"]
     new = stage(store, tmp_path / "new", *start)
     assert new["val_loss"] == pytest.approx(old["val_loss"], abs=1e-5)
-    assert {"val_told_loss", "val_between_loss", "val_styled_loss"} <= set(new)
+    assert {"val_told_loss", "val_between_loss", "val_styled_loss", "val_bleu4", "val_similarity"} <= set(new)
     with pytest.raises(BadInput, match="no trained language model"):
         stage(store, tmp_path / "none", f"init_from={tmp_path / 'nowhere'}")
     with pytest.raises(BadInput, match="needs init_from"):

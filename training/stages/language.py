@@ -14,10 +14,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...backend.describing import LONGEST, tell
+from ...backend.engines.torch_planner import TorchPlanner
 from ...backend.errors import BadInput
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from ...backend.pieces import FILE, learn_pieces, read_pieces
-from ...backend.text import WIDTH
+from ...backend.text import WIDTH, TextEncoder
+from ..captioning import bleu, similarity
 from ..dataset import Segment, load_corpus
 from ..instructions import instructions
 from ..paraphrase import some_paraphrases
@@ -49,6 +52,9 @@ class LanguageStage(StageConfig):
     written."""
     caption_weight: float = 0.2
     """Of the loss of motion told in words, beside that of planned motion."""
+    told: int = Field(32, ge=0)
+    """Validation clips that each evaluation tells in words and compares with their captions (BLEU, cosine of
+    sentence embeddings)."""
     label_smoothing: float = 0.05
     weights: Weighting = Weighting()
     """Which segments are drawn oftener."""
@@ -202,6 +208,27 @@ EVALUATIONS: dict[str, dict[str, Any]] = {
 """What is measured on validation segments, by the ending of its name: what is shown of them."""
 
 
+def tell_and_measure(
+    model: MotionLanguageModel, pieces: Tokenizer, batch: PlanBatch, segments: list[Segment]
+) -> dict[str, float]:
+    """``val_bleu1``, ``val_bleu4`` and ``val_similarity`` of segments told in words, as ``describe`` does it."""
+    planner = TorchPlanner(model, model.embedding.weight.device)
+    rng = np.random.default_rng(7)
+    told, references = [], []
+    for segment in segments:
+        drawn = batch.stretch(segment, rng, model.config.max_length - LONGEST // 2)
+        if drawn is not None:
+            told.append(pieces.decode(tell(planner, model.config, drawn[0])) or "nothing")
+            references.append(segment.captions)
+    if not told:
+        return {}
+    return {
+        "val_bleu1": bleu(told, references, 1),
+        "val_bleu4": bleu(told, references, 4),
+        "val_similarity": float(similarity(told, references, TextEncoder()).mean()),
+    }
+
+
 class Asked(Captions):
     """Captions, also inside the instructions that ask for them, and the instructions without any."""
 
@@ -287,11 +314,17 @@ def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0)
             name: float(np.mean([v[i] for v in values])) for i, name in enumerate(("loss", "accuracy")) if values
         }  # fmt: skip
 
+    tellable = [
+        s for s in validation if not s.motion.mirrored and all(map(s.motion.known.get, latents.widths))
+    ]
+
     def evaluate(_: nn.Module) -> dict[str, float]:
         found = {f"train_{k}": v for k, v in measure(training, {}).items()}
         for name, shown in EVALUATIONS.items():
             if shown.get("task", "continuation") in model_config.tasks:
                 found |= {f"val{name}_{k}": v for k, v in measure(validation, shown).items()}
+        if pieces is not None and tellable[: config.told]:
+            found |= tell_and_measure(model, pieces, batch, tellable[: config.told])
         return found
 
     return train(
