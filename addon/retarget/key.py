@@ -16,6 +16,7 @@ from ...backend.motion import rotations
 from ...backend.motion.clip import Clip, resample
 from ...backend.motion.mapping import Mapping
 from ...backend.motion.retarget import Retargeter, RigMotion, Root
+from ...backend.motion.retarget_fit import fit_to_rig
 from ..actions import META_KEY, Channels, action_name, assign, fill_curve, new_action
 from ..keying import continuous
 from .armature import BASE_KEY, check_locks, read_base, read_rig, why_not_a_rig
@@ -40,6 +41,7 @@ def key_on_rig(
     scene_fps: float,
     root: Root = "hips",
     mute: bool = True,
+    fit: bool = True,
 ) -> Keyed:
     """Key a clip on a rig as a new Action that plays at once.
 
@@ -52,6 +54,8 @@ def key_on_rig(
         scene_fps: frames per second of the scene; the clip keeps its speed.
         root: where the path over the floor goes.
         mute: switch off constraints on the bones that are keyed.
+        fit: let feet that stand and hands that touch do so on the rig's proportions, too; without, every
+            bone points exactly where the clip's does.
 
     Raises:
         BadInput: the rig or its mapping cannot be used; nothing has changed then.
@@ -62,7 +66,7 @@ def key_on_rig(
     retargeter = Retargeter(read_rig(obj), mapping)
     check_locks(obj, retargeter.mapping)
     played = resample(clip, scene_fps)
-    motion = retargeter.perform(played, root)
+    motion = retargeter.perform(fit_to_rig(retargeter, played) if fit else played, root)
     if motion.object is not None:
         scale = np.array(obj.scale)
         if np.ptp(np.abs(scale)) > 1e-4 * np.abs(scale).max():
@@ -143,11 +147,12 @@ def _curves(channels: Channels, bone: str, channel: str, frames: np.ndarray, val
 
 
 def _own_axes(obj: bpy.types.Object, bone: str, location: np.ndarray) -> np.ndarray:
-    """A location (T, 3) as the bone wants it: along its own axes, or the armature's where it is set so."""
+    """A location (T, 3) along the axes that the bone wants: its own, or with Local Location off its parent's."""
     data = obj.data.bones[bone]
     if data.use_local_location:
         return location
-    return location @ np.array(data.matrix_local)[:3, :3].T
+    turned = location @ np.array(data.matrix_local)[:3, :3].T
+    return turned if data.parent is None else turned @ np.array(data.parent.matrix_local)[:3, :3]
 
 
 def _object_curves(channels: Channels, frames: np.ndarray, matrices: np.ndarray) -> None:

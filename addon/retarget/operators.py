@@ -156,6 +156,7 @@ class UNDERSTUDY_OT_retarget(bpy.types.Operator):
                 scene_fps=scene_rate(scene),
                 root=settings.root if self.root == "PANEL" else self.root,
                 mute=settings.mute,
+                fit=settings.fit,
             )
         except UnderstudyError as error:
             return refuse(self, error)

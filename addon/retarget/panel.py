@@ -67,6 +67,7 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
         self._draw_mapping(layout, rig, settings, width)
         column = layout.column()
         column.prop(settings, "root")
+        column.prop(settings, "fit")
         column.prop(settings, "mute")
         row = layout.row()
         row.scale_y = 1.3

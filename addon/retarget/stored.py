@@ -64,6 +64,12 @@ class UNDERSTUDY_PG_retarget(bpy.types.PropertyGroup):
             ("in place", "In Place", "The character stays where it is"),
         ],
     )
+    fit: BoolProperty(
+        name="Keep Contacts",
+        description="Feet that stand and hands that touch do so on this character's proportions, too. "
+        "Off: every bone points exactly where the body's does",
+        default=True,
+    )
     mute: BoolProperty(
         name="Mute Constraints",
         description="Switch off constraints on the keyed bones, which would hold them elsewhere",

@@ -33,6 +33,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, metavar="FILE", help="a .blend, .glb, .fbx or .bvh file"
     )
     parser.add_argument("--root", choices=ROOTS, default="hips", help="what walks (default: hips)")
+    parser.add_argument(
+        "--no-fit",
+        action="store_true",
+        help="carry over rotations alone; else feet and hands keep their contacts on the character's proportions",
+    )
     parser.add_argument("--armature", metavar="NAME", help="the armature, where the file has several")
     parser.add_argument(
         "--mapping", type=Path, metavar="FILE", help="a JSON bone mapping, as the panel saves it"
@@ -59,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         report = out.with_name("report.json")
         arguments = [str(args.clip.resolve()), "--rig", str(args.rig.resolve()), "--out", str(out.resolve())]
         arguments += ["--root", args.root.replace("-", " "), "--report", str(report.resolve())]
+        arguments += ["--no-fit"] if args.no_fit else []
         for option, value in (("--armature", args.armature), ("--mapping", args.mapping)):
             if value is not None:
                 arguments += [option, str(value.resolve() if isinstance(value, Path) else value)]

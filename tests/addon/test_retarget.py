@@ -40,7 +40,7 @@ def key(obj: bpy.types.Object, clip: Clip, **how: object):  # type: ignore[no-un
     from understudy.addon.retarget.stored import mapping_of
 
     mapping = mapping_of(obj, read_rig(obj))
-    options = {"name": "walk", "start_frame": 1, "scene_fps": clip.fps, **how}
+    options = {"name": "walk", "start_frame": 1, "scene_fps": clip.fps, "fit": False, **how}
     return mapping, key_on_rig(obj, clip, mapping, **options)  # type: ignore[arg-type]
 
 
@@ -140,6 +140,22 @@ def test_left_over_poses_and_constraints_do_not_bend_the_motion() -> None:
     assert worst_angle(obj, clip, joints, BLENDER) < 0.1
 
 
+@pytest.mark.parametrize("root", ["hips", "root"])
+def test_bones_that_do_not_inherit_and_locations_along_other_axes(root: str) -> None:
+    obj = build("unreal (UE4)", points=rigs.rest_points(arms=40), rng=np.random.default_rng(8))
+    bones = obj.data.bones
+    for name in ("lowerarm_l", "head", "thigh_r"):
+        bones[name].use_inherit_rotation = False
+    clip = walk()
+    for local in (True, False):
+        bones["pelvis"].use_local_location = local
+        mapping, _ = key(obj, clip, root=root)
+        joints = {slot: bone for slot, bone in mapping.bones.items() if slot in INDEX}
+        assert worst_angle(obj, clip, joints, BLENDER) < 0.1
+        hips = posed_heads(obj, ["pelvis"], [1, 13, 25])[:, 0] @ BLENDER
+        np.testing.assert_allclose(hips, clip.joints()[[0, 12, 24], 0], atol=0.002)
+
+
 def test_the_operators_carry_a_bodys_motion_over_and_back() -> None:
     from understudy.addon.keying import clip_from_action, key_clip
 
@@ -150,6 +166,7 @@ def test_the_operators_carry_a_bodys_motion_over_and_back() -> None:
     key_clip(body, clip, name="a walk", start_frame=10, scene_fps=24)
     rig = build("vrm")
     scene.understudy_retarget.rig = rig
+    scene.understudy_retarget.fit = False
     assert bpy.ops.understudy.recognise_rig() == {"FINISHED"}
     rows = {row.name: row for row in rig.data.understudy_rig.rows}
     assert rows["left_knee"].bone == "J_Bip_L_LowerLeg" and rows["left_knee"].by == "name"
@@ -379,6 +396,25 @@ def test_a_mapping_is_saved_and_loaded_as_a_file(tmp_path: Path) -> None:
         bpy.ops.understudy.load_mapping(filepath=str(tmp_path / "map.json"))
 
 
+def test_feet_that_stand_do_so_on_other_proportions() -> None:
+    obj = build("mixamo", points=rigs.rest_points(thighs=0.6))
+    poses = np.zeros((30, 55, 3))
+    lean = np.radians(25) * np.sin(np.linspace(0, np.pi, 30))
+    for sign, joint in ((-1, "hip"), (2, "knee"), (-1, "ankle")):  # a knee bend on standing feet
+        for side in ("left", "right"):
+            poses[:, INDEX[f"{side}_{joint}"], 0] = sign * lean
+    still = Clip(poses, np.tile([0.0, 1.31, 0.0], (30, 1)), 24.0, contacts=np.ones((30, 4)))
+    feet = still.joints()[:, INDEX["left_ankle"]]
+    clip = still.replace(trans=still.trans + (feet[:1] - feet))
+    bones = ["mixamorig:LeftFoot", "mixamorig:RightFoot"]
+    spread = {}
+    for fit in (False, True):
+        key(obj, clip, fit=fit)
+        spread[fit] = np.ptp(posed_heads(obj, bones, [1, 8, 15, 22]), axis=0).max()
+    assert spread[True] <= max(spread[False], 0.005)
+    assert spread[True] < 0.01
+
+
 def test_many_rigs_and_takes_leave_nothing_behind() -> None:
     obj = build("plain")
     for seed in range(20):
@@ -470,7 +506,7 @@ def test_real_characters_are_recognised_and_moved(name: str, tmp_path: Path) -> 
 
     write_clip(walk(), tmp_path / "walk.npz")
     arguments = [str(tmp_path / "walk.npz"), "--rig", str(_data(name)), "--out", str(tmp_path / "out.blend")]
-    assert cli.main([*arguments, "--report", str(tmp_path / "report.json")]) == 0
+    assert cli.main([*arguments, "--no-fit", "--report", str(tmp_path / "report.json")]) == 0
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["confidence"] == 1.0 and report["missing"] == [] and report["bones"] >= 50
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
