@@ -8,6 +8,7 @@ def _modules() -> list:
     from . import (
         client,
         command,
+        edit,
         files,
         generate,
         operators,
@@ -25,7 +26,7 @@ def _modules() -> list:
 
     retarget = [stored, retarget_operators, retarget_panel]
     state = [preferences, properties, preview, takes, sound]
-    return [*state, generate, operators, files, panels, takes_panel, *retarget, client, command]
+    return [*state, generate, operators, files, edit, panels, takes_panel, *retarget, client, command]
 
 
 def register() -> None:

@@ -45,6 +45,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar=("FIRST", "END"),
         help="the cycle: its first frame and the one after its last (default: the best one is looked for)",
     )
+    loop.add_argument("--straight", action="store_true", help="without the mean turn")
     loop.add_argument("--in-place", action="store_true", help="without the mean speed and turn")
     loop.add_argument("--times", type=int, default=1, help="write so many cycles, one after the other")
     loop.add_argument("--seconds", type=float, help="how far from the seam the motion is bent (0.3)")
@@ -104,7 +105,7 @@ def run_loop(args: argparse.Namespace) -> int:
         load_clip(args.source),
         start=start,
         stop=stop,
-        path="in place" if args.in_place else "advance",
+        path="in place" if args.in_place else "straight" if args.straight else "advance",
         seconds=loop.SECONDS if args.seconds is None else args.seconds,
     )
     about = cycle.meta["loop"]

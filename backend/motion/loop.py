@@ -2,8 +2,9 @@
 
 The end of a cycle has to go over into its start in place and speed: joints, the root's height and lean, and its
 speed over the floor. Half of what is missing is added to either end and dies out inwards (:mod:`.inertia`).
-Over the floor the next cycle starts where this one ends, turned by what it turned: as a walk goes on, or, "in
-place", with the mean speed and turn taken out, as game engines and treadmills want it.
+Over the floor the next cycle starts where this one ends, turned by what it turned: as a walk goes on. Where the
+mean turn is taken out it goes on straight, and with the mean speed taken out too it stays "in place", as game
+engines and treadmills want it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .inertia import ahead, ahead_rotation, decay, turn_between, turned
 from .kinematics import forward_kinematics
 from .skeleton import J0, NUM_BODY_JOINTS
 
-LoopPath = Literal["advance", "in place"]
+LoopPath = Literal["advance", "straight", "in place"]
 PATHS: tuple[str, ...] = get_args(LoopPath)
 
 SECONDS = 0.3
@@ -80,7 +81,7 @@ def loop(
         start: first frame of the cycle; found (:func:`find_cycle`) if neither end is given, else 0.
         stop: the frame after its last; by default the clip's length.
         path: ``advance``: every cycle goes on from where the last one ended (:func:`repeat`);
-            ``in place``: the mean speed and turn are taken out.
+            ``straight``: the same without the mean turn; ``in place``: without the mean speed too.
         seconds: how far from the seam the motion is bent, on either side.
 
     Returns:
@@ -91,7 +92,7 @@ def loop(
         BadInput: the frames are not a part of the clip of at least two frames, or the path is unknown.
     """
     if path not in PATHS:
-        raise BadInput(f"The path of a loop is {' or '.join(map(repr, PATHS))}, not {path!r}.", field="path")
+        raise BadInput(f"The path of a loop is one of {', '.join(PATHS)}, not {path}.", field="path")
     if not seconds >= 0.0:
         raise BadInput(f"The blend must not be shorter than zero seconds, not {seconds:g}.", field="seconds")
     if start is None and stop is None:
@@ -139,8 +140,9 @@ def loop(
             _both_ends(gap, gap - gap_before, frames, stop - start)
         )
     result = cycle.replace(poses=poses, trans=moved, expressions=expressions)
-    if path == "in place":
-        result, turn, way = _in_place(result, turn, way), 0.0, np.zeros(3)
+    if path != "advance":
+        result, way = _straight(result, turn, way, stay=path == "in place")
+        turn = 0.0
     about = {"turn": float(turn), "way": [float(x) for x in way], "path": path, "frames": [start, stop]}
     return result.replace(meta={**clip.meta, "loop": about})
 
@@ -222,8 +224,8 @@ def _both_ends(
     return head, tail
 
 
-def _in_place(cycle: Clip, turn: float, way: np.ndarray) -> Clip:
-    """The cycle without its mean turn and its mean speed, as seen from the body."""
+def _straight(cycle: Clip, turn: float, way: np.ndarray, *, stay: bool) -> tuple[Clip, np.ndarray]:
+    """The cycle without its mean turn, and without its mean speed if it shall ``stay``; and its way then."""
     frames = len(cycle)
     time = np.arange(frames + 1) / frames
     root = rotations.axis_angle_to_quaternion(cycle.poses[:, 0])
@@ -233,9 +235,11 @@ def _in_place(cycle: Clip, turn: float, way: np.ndarray) -> Clip:
     unturned = rotations.yaw_matrix(-turn * time)
     steps = np.einsum("tij,tj->ti", unturned[:-1], np.diff(place, axis=0))
     flat = np.array([1.0, 0.0, 1.0])
-    steps -= steps.mean(axis=0) * flat
-    trans = place[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)[:-1]])
+    if stay:
+        steps -= steps.mean(axis=0) * flat
+    trans = place[0] + np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
     poses = np.array(cycle.poses)
     against = np.stack([np.zeros(frames), -turn * time[:-1], np.zeros(frames)], axis=-1)
     poses[:, 0] = rotations.quaternion_to_axis_angle(turned(root, against))
-    return cycle.replace(poses=poses, trans=trans - J0)
+    way = np.zeros(3) if stay else (trans[-1] - trans[0]) * flat
+    return cycle.replace(poses=poses, trans=trans[:-1] - J0), way

@@ -116,6 +116,17 @@ def test_in_place_stays_in_place() -> None:
         np.testing.assert_allclose(long.trans[:60], long.trans[60:120], atol=1e-9)
 
 
+def test_straight_goes_on_without_turning() -> None:
+    cycle = loop(turning_walk(), start=15, stop=75, path="straight")
+    assert cycle.meta["loop"]["turn"] == 0.0
+    long = repeat(cycle, 5)
+    headings = np.unwrap(rotations.heading(rotations.axis_angle_to_matrix(long.poses[:, 0])))
+    assert np.ptp(headings) < 0.2
+    steps = np.diff(long.trans[:, [0, 2]], axis=0)
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=1) * 30, 1.0, atol=0.15)
+    assert np.ptp(np.unwrap(np.arctan2(steps[:, 0], steps[:, 1]))) < 0.2
+
+
 def test_the_middle_is_left_alone() -> None:
     clip = walk(4.0)[0]
     cycle = loop(clip, start=20, stop=80, seconds=0.2)
