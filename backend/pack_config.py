@@ -20,7 +20,9 @@ class Sampling(BaseModel):
     temperature: float = 0.9
     top_p: float = 0.9
     plan_guidance: float = 2.0
-    """Guidance of the language model's logits."""
+    """Guidance of the language model's logits towards the prompt."""
+    manner_guidance: float = 3.0
+    """Towards a style and a rhythm."""
     candidates: int = Field(1, ge=1, le=16)
     """Plans written at once for every sample; the one that its prompt explains best is kept."""
     guidance: float = 2.0
