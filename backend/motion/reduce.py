@@ -29,6 +29,7 @@ ANGLE, LENGTH = float(np.radians(0.25)), 0.002
 """The tolerances that no eye sees: radians of a joint's turn, metres of a joint's position."""
 _SAFETY = 0.98  # of the tolerance: single precision in the host, and curves evaluated there
 _STEADY = 1e-3  # how much a slope that no frame determines is drawn to the motion's own
+_REACH = 4  # keys on either side that take over from one that is taken out
 _POSITION_ROUNDS = 60
 
 
@@ -214,19 +215,33 @@ class _Channel:
         unit = curve / np.maximum(np.linalg.norm(curve, axis=-1, keepdims=True), 1e-12)
         return 4.0 * np.arcsin(np.clip(0.5 * np.linalg.norm(unit - values, axis=-1), 0.0, 1.0))
 
-    def _solve(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The curve (T, C) through keys at ``frames``, and its slopes (K, C) there."""
+    def _solve(
+        self, frames: np.ndarray, left: np.ndarray | None = None, right: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The curve from the first of some keys to the last one, and its slopes (K, C) at the keys.
+
+        ``left`` and ``right`` are the slopes at the ends where the curve goes on beyond them.
+        """
         if len(frames) == 1:
             return np.repeat(self.values[frames], len(self.values), axis=0), np.zeros_like(
                 self.values[frames]
             )
-        by_value, by_slope = _basis(frames, self._every, self.cubic)
+        wanted = self.values[frames[0] : frames[-1] + 1]
+        by_value, by_slope = _basis(frames - frames[0], self._every[: len(wanted)], self.cubic)
         curve = by_value @ self.values[frames]
         slopes = self._slope[frames]
         if self.cubic:
-            normal = by_slope.T @ by_slope + _STEADY * np.eye(len(frames))
-            slopes = np.linalg.solve(normal, by_slope.T @ (self.values - curve) + _STEADY * slopes)
-            curve = curve + by_slope @ slopes
+            first, last = int(left is not None), len(frames) - int(right is not None)
+            if left is not None:
+                slopes[0] = left
+            if right is not None:
+                slopes[-1] = right
+            curve += by_slope[:, :first] @ slopes[:first] + by_slope[:, last:] @ slopes[last:]
+            free = by_slope[:, first:last]
+            normal = free.T @ free + _STEADY * np.eye(last - first)
+            known = free.T @ (wanted - curve) + _STEADY * slopes[first:last]
+            slopes[first:last] = np.linalg.solve(normal, known)
+            curve += free @ slopes[first:last]
         return curve, slopes
 
     def _fit(self) -> None:
@@ -257,15 +272,21 @@ class _Channel:
             self._fit()
 
     def _prune(self) -> None:
-        """Take out keys that the others can do without."""
-        left = 1
-        while left < len(self.frames) - 1:
-            fewer = np.delete(self.frames, left)
-            curve, slopes = self._solve(fewer)
-            if self._distance(curve, self.values).max() <= self.tolerance:
-                self.frames, self.curve, self._slopes = fewer, curve, slopes
+        """Take out keys that the others can do without; what is a few keys away stays as it is."""
+        at = 1
+        while at < len(self.frames) - 1:
+            low, high = max(at - _REACH, 0), min(at + _REACH, len(self.frames) - 1)
+            fewer = np.delete(self.frames[low : high + 1], at - low)
+            left = self._slopes[low] if low > 0 else None
+            right = self._slopes[high] if high < len(self.frames) - 1 else None
+            curve, slopes = self._solve(fewer, left, right)
+            piece = slice(int(fewer[0]), int(fewer[-1]) + 1)
+            if self._distance(curve, self.values[piece]).max() <= self.tolerance:
+                self.frames = np.delete(self.frames, at)
+                self._slopes = np.concatenate([self._slopes[:low], slopes, self._slopes[high + 1 :]])
+                self.curve[piece] = curve
             else:
-                left += 1
+                at += 1
 
 
 class _Skeleton:
