@@ -25,6 +25,7 @@ from understudy.addon.retarget.tables import built_in  # noqa: E402
 from understudy.backend.motion.clip import Clip  # noqa: E402
 from understudy.backend.motion.recognise import recognise  # noqa: E402
 from understudy.backend.motion.retarget import Retargeter  # noqa: E402
+from understudy.backend.motion.retarget_fit import fit_to_rig  # noqa: E402
 
 
 def median(call: Callable[[], object], times: int = 9) -> float:
@@ -53,6 +54,7 @@ def main() -> None:
         ("study", lambda: Retargeter(rig, mapping)),
         ("onto the rig", lambda: retargeter.perform(clip)),
         ("with the root bone", lambda: retargeter.perform(clip, root="root")),
+        ("fitting contacts", lambda: fit_to_rig(retargeter, clip)),
         ("back to a clip", lambda: retargeter.read(posed, 30.0)),
     ):
         print(f"{name:>20}: {median(call):7.1f} ms")

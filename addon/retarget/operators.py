@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
-from ...backend.motion.mapping import mapping_from_json, slot_label
+from ...backend.motion.mapping import Mapping, mapping_from_json, slot_label
 from ...backend.motion.retarget import Retargeter
 from ..bodymap import find_body
 from ..client import redraw
@@ -118,14 +118,19 @@ class UNDERSTUDY_OT_recognise_rig(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         store(rig, found)
-        if found.missing:
-            listed = ", ".join(slot_label(slot).lower() for slot in found.missing[:5])
-            more = f" and {len(found.missing) - 5} more" if len(found.missing) > 5 else ""
-            self.report({"WARNING"}, f"{found.confidence:.0%} sure; missing: {listed}{more}.")
-        else:
-            self.report({"INFO"}, f"{found.label or 'Unknown'}: {found.confidence:.0%} sure.")
+        self.report({"WARNING" if found.missing else "INFO"}, _summary(found))
         redraw()
         return {"FINISHED"}
+
+
+def _summary(mapping: Mapping) -> str:
+    """What was recognised, how sure that is and what is missing, in one sentence."""
+    said = f"Recognised: {mapping.label or 'unknown rig'}, {mapping.confidence:.0%} sure"
+    if mapping.missing:
+        listed = ", ".join(slot_label(slot).lower() for slot in mapping.missing[:5])
+        more = f" and {len(mapping.missing) - 5} more" if len(mapping.missing) > 5 else ""
+        said += f"; missing: {listed}{more}"
+    return said + "."
 
 
 class UNDERSTUDY_OT_retarget(bpy.types.Operator):
@@ -161,6 +166,11 @@ class UNDERSTUDY_OT_retarget(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         extend_scene(scene, keyed.action)
+        if stored(rig) is None:  # what was recognised on the way shall be seen, not only used
+            if can_store(rig):
+                store(rig, mapping)
+            guessed = "structure" in mapping.by.values()
+            self.report({"WARNING" if mapping.missing or guessed else "INFO"}, _summary(mapping))
         if keyed.muted:
             self.report({"WARNING"}, f"Constraints were muted: {len(keyed.muted)}.")
         self.report({"INFO"}, f"Keyed “{keyed.action.name}” on {keyed.bones} bones of “{rig.name}”.")

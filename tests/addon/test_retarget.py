@@ -201,6 +201,9 @@ def test_a_clip_file_onto_a_rig_and_a_rig_to_a_clip_file(tmp_path: Path) -> None
     bpy.context.scene.understudy_retarget.rig = rig
     bpy.context.scene.render.fps = 24
     assert bpy.ops.understudy.retarget(filepath=str(tmp_path / "walk.npz"), root="in place") == {"FINISHED"}
+    assert rig.data.understudy_rig.rows["left_knee"].bone == "mixamorig:LeftLeg", (
+        "what it recognised is shown"
+    )
     assert bpy.ops.understudy.rig_to_npz(filepath=str(tmp_path / "back.npz")) == {"FINISHED"}
     back = read_clip(tmp_path / "back.npz")
     assert len(back) == 25 and back.known["hands"] and not back.known["face"]
