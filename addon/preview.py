@@ -71,6 +71,8 @@ def show(
             state.held = None
             raise
         state.slot, state.pose = slot, pose
+        if state.held is not None and body.override_library is not None and state.held.library is None:
+            state.held.use_fake_user = True  # Blender does not save this state on a library override
     else:
         if _edited(shown):
             shown.use_fake_user = True

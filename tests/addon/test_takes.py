@@ -422,6 +422,25 @@ def test_a_second_body_previews_for_itself(body: bpy.types.Object) -> None:
     assert playing(body) is None
 
 
+def test_on_a_library_override_saving_loses_no_action(body: bpy.types.Object, tmp_path: Path) -> None:
+    library = tmp_path / "library.blend"
+    bpy.data.libraries.write(str(library), {body})
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_source, target):
+        target.objects = ["Understudy"]
+    local = target.objects[0].override_create()
+    bpy.context.scene.collection.objects.link(local)
+    bpy.context.scene.understudy.body = local
+    local.animation_data_create().action = bpy.data.actions.new("by hand")
+    generate("one")
+    bpy.ops.understudy.reject_take()
+    assert playing(local) == "by hand"
+    bpy.ops.understudy.preview_take()
+    body = reopen(tmp_path)
+    assert playing(body) == "one"
+    assert "by hand" in bpy.data.actions
+
+
 def test_no_take_without_a_body(body: bpy.types.Object) -> None:
     generate("one")
     bpy.context.scene.collection.objects.unlink(body)
