@@ -202,7 +202,7 @@ def network(name: str, config: Any) -> nn.Module | None:
     """The stage's network; ``None`` for stages whose sizes need more than their configuration."""
     if name == "tokenizer":
         return PartTokenizer(TokenizerConfig(features=SIZES[config.part], **config.model))
-    if name == "language":
+    if name in ("language", "instruction"):
         parts = dict.fromkeys(config.tokenizers, 512)
         return MotionLanguageModel(LanguageConfig(parts=parts, text_width=WIDTH, **config.model))
     if name == "diffusion":
@@ -229,8 +229,9 @@ def test_every_recipe_is_valid_and_its_network_can_be_built(path: Path) -> None:
     if built is not None:
         assert sum(p.numel() for p in built.parameters()) > 1000
     written = yaml.safe_load(path.read_text("utf-8"))
-    for folder in (written.get("tokenizers") or {}).values():
-        assert (CONFIGS / path.parent.name / f"{Path(folder).name}.yaml").exists()
+    # What a recipe begins with, another recipe makes.
+    for folder in [*(written.get("tokenizers") or {}).values(), *filter(None, [written.get("init_from")])]:
+        assert (CONFIGS / Path(folder).relative_to("runs").with_suffix(".yaml")).exists()
 
 
 def test_large_recipes_have_the_published_sizes() -> None:
