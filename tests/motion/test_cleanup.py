@@ -470,7 +470,7 @@ def golden_clips() -> dict[str, Clip]:
 
 @pytest.mark.parametrize("name", ["walk", "crawl", "punch"])
 def test_cleaned_clips_are_what_they_were(name: str) -> None:
-    """A change of more than five millimetres is to be looked at, and then kept: see the docstring above."""
+    """A change of more than five millimetres is to be looked at, and the golden file written anew if it is better."""
     with np.load(Path(__file__).parent / "golden_cleanup.npz") as golden:
         joints, contacts = golden[name], golden[f"{name} contacts"]
     cleaned = clean_up(golden_clips()[name])

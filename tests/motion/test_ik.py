@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.motion import rotations
-from understudy.backend.motion.ik import SOFT, soft_reach, solve_two_bone
+from understudy.backend.motion.ik import SOFT, ease_up, raise_tip, soft_reach, solve_two_bone
 
 THIGH, SHIN = 0.40, 0.41
 X = np.array([1.0, 0.0, 0.0])
@@ -117,3 +117,40 @@ def test_a_nearly_straight_knee_is_not_thrown_sideways() -> None:
     assert np.abs(new_knee[:, 0] - knee[:, 0]).max() < 0.01
     assert new_knee[:, 2].min() > 0.04
     assert np.abs(np.diff(new_knee, axis=0)).max() < 0.02
+
+
+@given(
+    down=st.floats(-85.0, 160.0),
+    rise=st.floats(0.0, 0.1),
+    roll=st.floats(-0.5, 0.5),
+)
+def test_a_tip_rises_as_far_as_asked(down: float, rise: float, roll: float) -> None:
+    """Toes that point down by degrees, past straight down too, come up about their own hinge."""
+    turn = rotations.axis_angle_to_matrix(np.array([[0.0, 0.0, roll]])) @ rotations.axis_angle_to_matrix(
+        np.array([[np.radians(down), 0.0, 0.0]])
+    )
+    tip = turn @ np.array([0.0, 0.0, 0.07])
+    rise = min(rise, 0.06 - tip[0, 1])
+    rise = max(rise, 0.0)
+    quaternion = raise_tip(tip, np.array([rise]), np.radians(175.0), -turn[:, :, 0])
+    raised = rotations.rotate_vectors(quaternion, tip)
+    assert np.linalg.norm(raised) == pytest.approx(0.07)
+    assert raised[0, 1] == pytest.approx(tip[0, 1] + rise, abs=2e-3)
+
+
+def test_a_tip_rises_no_further_than_its_limit() -> None:
+    tip = np.array([[0.0, -0.07, 0.0]])
+    quaternion = raise_tip(tip, np.array([0.12]), np.radians(50.0), -X[None])
+    turn = np.linalg.norm(rotations.quaternion_to_axis_angle(quaternion))
+    assert np.degrees(turn) == pytest.approx(50.0)
+    assert rotations.rotate_vectors(quaternion, tip)[0, 2] > 0.0  # forwards, as its hinge has it
+    np.testing.assert_allclose(raise_tip(tip, np.zeros(1), 1.0, -X[None]), [[1.0, 0.0, 0.0, 0.0]])
+
+
+def test_easing_up_never_leaves_a_height_below_zero() -> None:
+    heights = np.linspace(-0.1, 0.1, 401)
+    eased = heights + ease_up(heights, 0.01)
+    assert eased.min() >= -1e-12
+    np.testing.assert_allclose(eased[heights > 0.01], heights[heights > 0.01])
+    assert (np.diff(eased) >= -1e-12).all()
+    assert np.abs(np.diff(eased, n=2)).max() < 1e-4  # no kink
