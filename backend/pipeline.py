@@ -23,6 +23,7 @@ from .packs import Pack, find_pack
 from .planning import plan
 from .refining import Refiner
 from .speech.face import with_face
+from .speech.gestures import gesture
 from .speech.voice import TALKING, Voice, listen
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Pipeline:
             clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
             if params.cleanup:
                 clip = clean_up(clip)
+            if voice is not None:
+                clip = gesture(clip, voice, params.seed + sample, arms=params.upper is None)
             clip = with_face(
                 clip,
                 voice.features if voice else None,

@@ -1,0 +1,143 @@
+"""When a voice is gestured with: units, phrases and strokes, the terms of Kendon and McNeill.
+
+A unit lasts from one rest of the hands to the next: talk without a pause of a second. Within it, phrases follow the
+breath of the voice; the strokes of a phrase fall on its accents (Kendon, "Gesture: Visible Action as Utterance", 2004).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .activity import runs
+from .features import SpeechFeatures
+from .rhythm import LOUD, QUIET, accents, syllables
+
+REST = 1.0
+"""Seconds of silence in which hands go home."""
+BREATH = 0.25
+"""Seconds of silence between phrases."""
+LONGEST = 3.4
+"""Seconds after which a phrase of fluent talk gives way to the next."""
+APART = 0.4
+"""Seconds from stroke to stroke at least."""
+TOP = 0.1
+"""Seconds from the onset of a syllable to its loudest moment."""
+LULL = 0.85
+"""Seconds of talk without an accent in which a lesser syllable gets a stroke."""
+LESSER = 0.7
+"""Size of such a stroke."""
+LATE = 0.05
+"""Seconds after an accent's top at which the hand stops."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """``time`` in seconds at which it ends, ``size`` 0 (quiet) to 1 (loud), ``gap`` seconds to the one before."""
+
+    time: float
+    size: float
+    gap: float
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Strokes that belong together, from when its talk begins to when it ends, seconds."""
+
+    start: float
+    end: float
+    strokes: tuple[Stroke, ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Phrases between two rests."""
+
+    phrases: tuple[Phrase, ...]
+
+    @property
+    def start(self) -> float:
+        return self.phrases[0].start
+
+    @property
+    def end(self) -> float:
+        return self.phrases[-1].end
+
+
+def score(features: SpeechFeatures, energy: np.ndarray) -> list[Unit]:
+    """The units of a voice; talk without an accent has none.
+
+    Args:
+        features: of the voice.
+        energy: (T,) the second channel of its rhythm.
+    """
+    strokes = _strokes(features, energy)
+    talks = [(start / features.fps, end / features.fps) for start, end in runs(features.activity > 0.5)]
+    units: list[list[Phrase]] = []
+    rested, first = -np.inf, 0
+    for start, end in talks:
+        if start - rested >= REST or not units:
+            units.append([])
+        rested = end
+        # The top of an accent may lie a little past the end of what is heard.
+        last = first
+        while last < len(strokes) and strokes[last].time <= end + BREATH:
+            last += 1
+        for piece in _phrases(start, end, strokes[first:last]):
+            before = units[-1][-1] if units[-1] else None
+            if before is not None and piece.start - before.end < BREATH and _lasts(before, piece) < LONGEST:
+                units[-1][-1] = Phrase(before.start, piece.end, before.strokes + piece.strokes)
+            else:
+                units[-1].append(piece)
+        first = last
+    return [Unit(tuple(phrases)) for phrases in units if phrases]
+
+
+def _strokes(features: SpeechFeatures, energy: np.ndarray) -> list[Stroke]:
+    """On accents, and on some syllable between them where they are far apart."""
+    strong = accents(features)
+    weak = _between(strong, syllables(features))
+    times = np.concatenate([strong, weak])
+    order = np.argsort(times)
+    frames = np.minimum(np.round(times * features.fps).astype(int), len(energy) - 1)
+    sizes = np.clip((energy[frames] - QUIET) / (LOUD - QUIET), 0.0, 1.0)
+    sizes[len(strong) :] *= LESSER
+    times, sizes = times[order] + LATE, sizes[order]
+    gaps = np.diff(times, prepend=-REST)
+    return [Stroke(float(t), float(s), float(g)) for t, s, g in zip(times, sizes, gaps, strict=True)]
+
+
+def _between(strong: np.ndarray, syllables: np.ndarray) -> np.ndarray:
+    """(N,) syllables in lulls of the accents: as many as there is room for."""
+    found: list[float] = []
+    ends = np.concatenate([[-np.inf], strong, [np.inf]])
+    for before, after in pairwise(ends):
+        if after - before < LULL:
+            continue
+        last = before
+        for time in syllables[np.searchsorted(syllables, before) : np.searchsorted(syllables, after)]:
+            top = float(time) + TOP
+            if top - last >= APART and after - top >= APART:
+                found.append(top)
+                last = top
+    return np.array(found)
+
+
+def _phrases(start: float, end: float, strokes: list[Stroke]) -> list[Phrase]:
+    """A stretch of talk, cut before the strokes with which it becomes too long."""
+    phrases: list[Phrase] = []
+    mine: list[Stroke] = []
+    for stroke in strokes:
+        if mine and stroke.time - start > LONGEST:
+            phrases.append(Phrase(start, mine[-1].time, tuple(mine)))
+            start, mine = mine[-1].time, []
+        mine.append(stroke)
+    if mine:
+        phrases.append(Phrase(start, max(end, mine[-1].time), tuple(mine)))
+    return phrases
+
+
+def _lasts(before: Phrase, after: Phrase) -> float:
+    return after.end - before.start

@@ -1,0 +1,74 @@
+"""What talking hands do: places in gesture space, how the palm is turned, from where a stroke comes.
+
+The places follow McNeill's division of gesture space ("Hand and Mind", 1992): centre before the chest and belly, where
+most strokes are, and the periphery around it; the forms are those that speakers of many languages use without a
+meaning of their own: the open palm that offers or is held out ("Forms and uses of the Palm Up Open Hand", Müller
+2004), the beat of a loose wrist, both hands apart as around something, a hand to the chest, a small turn outwards.
+All numbers are ours, of the left hand, for :func:`.arms.solve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A stroke's end, and where it comes from.
+
+    Attributes:
+        place: (3,) metres in the chest's frame, of the left wrist.
+        came: (3,) metres from the place to where a stroke of full size begins.
+        palm: (3,) radians at the end: turned up, bent, to the thumb.
+        palm_before: (3,) the same where the stroke begins.
+        lift: of the elbow.
+        weight: how often it is chosen.
+        both: how well two hands do it at once, against one.
+    """
+
+    place: np.ndarray
+    came: np.ndarray
+    palm: np.ndarray
+    palm_before: np.ndarray
+    lift: float
+    weight: float
+    both: float
+
+    def end(self) -> np.ndarray:
+        """(7,) of :func:`.arms.solve`."""
+        return np.concatenate([self.place, [self.lift], self.palm])
+
+    def before(self, size: float) -> np.ndarray:
+        """(7,) where a stroke of ``size`` (0 to 1 and a little more) begins."""
+        palm = self.palm + size * (self.palm_before - self.palm)
+        return np.concatenate([self.place + size * self.came, [self.lift + 0.12 * size], palm])
+
+
+def _shape(
+    place: tuple[float, float, float],
+    came: tuple[float, float, float],
+    palm: tuple[float, float, float],
+    before: tuple[float, float, float],
+    lift: float,
+    weight: float,
+    both: float,
+) -> Shape:
+    return Shape(
+        np.array(place), np.array(came), np.radians(palm), np.radians(before), lift, weight, both
+    )  # fmt: skip
+
+
+READY = np.concatenate([[0.19, -0.20, 0.21], [0.05], np.radians([-25.0, 8.0, 0.0])])
+"""Where a hand waits between strokes: low before the belly, loose."""
+
+SHAPES = {
+    "beat": _shape((0.19, -0.15, 0.29), (0.02, 0.15, -0.02), (-30, 12, -6), (-38, -22, 6), 0.1, 2.6, 0.8),
+    "offer": _shape((0.22, -0.12, 0.32), (-0.05, 0.11, -0.09), (55, -8, 0), (5, 14, 6), 0.05, 2.2, 1.0),
+    "apart": _shape((0.28, -0.08, 0.28), (-0.12, 0.06, 0.0), (18, -6, 0), (0, 10, 0), 0.1, 1.3, 3.0),
+    "centre": _shape((0.11, -0.07, 0.31), (0.05, 0.13, -0.04), (-18, 6, -8), (-30, -14, 8), 0.15, 1.4, 0.7),
+    "flip": _shape((0.25, -0.16, 0.27), (-0.04, 0.09, 0.02), (48, -14, -4), (-30, 8, 4), 0.05, 1.5, 1.0),
+    "side": _shape((0.34, -0.02, 0.25), (-0.14, 0.05, 0.05), (30, -12, 0), (-12, 8, 4), 0.1, 0.8, 0.6),
+    "chest": _shape((0.07, 0.0, 0.20), (0.11, -0.09, 0.10), (4, 14, 0), (20, -4, 0), 0.3, 0.4, 0.05),
+}

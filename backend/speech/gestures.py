@@ -1,0 +1,143 @@
+"""Arms, hands, head and trunk that talk with a voice, over whatever the rest of a body does.
+
+Legs and root are never touched. Arms are the motion's own at rest and become the gestures' for as long as there is
+something to say; head and trunk keep their motion and get a little more. The same seed gives the same gestures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..motion import rotations
+from ..motion.clip import Clip
+from ..motion.filters import continuous, gaussian
+from ..motion.hands import relaxed_hands, wander
+from ..motion.skeleton import INDEX, PARTS, REST_OFFSETS
+from .arms import MIRRORED, solve
+from .choreography import Choreography, choreograph
+from .gesture_score import score
+from .voice import Voice
+
+BLOCK = 1800
+"""Frames that are worked on at a time."""
+LIVING = np.array([0.04, 0.04, 0.03, 0.1, 0.15, 0.12, 0.08])
+"""How far a hand wanders in loud talk: metres, the elbow's lift, and radians."""
+SWAY = np.radians([[6.0, 9.0, 5.0], [9.0, 9.0, 6.0]])
+"""How far head and trunk do: down, to the side, tilted."""
+CALM = 0.6
+"""Seconds over which the motion's own trunk and head are evened out in talk."""
+WALKING = 0.3
+"""Metres a second: a body that goes as fast keeps its own sway."""
+_KNOT = 0.75  # seconds
+_TAKEN = (0.02, 0.14)
+"""Metres above spine3 from where a hand has something else to do, and from where nothing else."""
+_TRUNK = (INDEX["spine1"], INDEX["spine2"], INDEX["spine3"]), (0.5, 0.3, 0.2)
+_HEAD = (INDEX["neck"], INDEX["head"]), (0.5, 0.5)
+_ARMS = tuple(
+    tuple(INDEX[f"{side}_{joint}"] for joint in ("collar", "shoulder", "elbow", "wrist"))
+    for side in ("left", "right")
+)
+
+
+def gesture(clip: Clip, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True) -> Clip:
+    """The clip with a body that talks; as long as before, at its own frame rate.
+
+    Args:
+        clip: what the body does; it begins with the voice.
+        voice: what is heard; where it is shorter than the clip, silence follows.
+        seed: of the choice of gestures.
+        strength: 1 is usual, 0 changes nothing, 1.5 is a lively speaker.
+        arms: whether the arms may be used; head, trunk and fingers talk all the same.
+    """
+    if not strength > 0.0:
+        return clip
+    made = choreograph(score(voice.features, voice.rhythm[:, 1]), seed, strength)
+    times = np.arange(len(clip)) / clip.fps
+    poses = np.array(clip.poses)
+    share = min(strength, 1.0) if arms else 0.0
+    at = np.minimum(np.round(times * voice.features.fps).astype(int), len(voice) - 1)
+    rhythm = voice.rhythm[at] * (times * voice.features.fps < len(voice))[:, None]
+    lively = strength * gaussian(np.maximum(rhythm[:, 1] * rhythm[:, 2], 0.0), 0.2 * clip.fps)
+    noise = wander(len(clip), 20, [seed, 22], _KNOT * clip.fps) * lively[:, None]
+    _calm(poses, min(strength, 1.0) * np.clip(rhythm[:, 2], 0.0, 1.0) * _standing(clip), CALM * clip.fps)
+    living, sway = noise[:, :14].reshape(-1, 2, 7) * LIVING, noise[:, 14:].reshape(-1, 2, 3) * SWAY
+    for start in range(0, len(clip), BLOCK):
+        here = slice(start, min(start + BLOCK, len(clip)))
+        _lean(poses[here], made, times[here], sway[here])
+        if share > 0.0:
+            for side in (0, 1):
+                _move_arm(poses[here], made, times[here], side, share, living[here, side])
+    poses[:, list(PARTS["hands"])] = relaxed_hands(len(clip), seed, rhythm, fps=clip.fps)
+    return clip.replace(poses=poses.astype(clip.poses.dtype), known={**clip.known, "hands": True})
+
+
+def _standing(clip: Clip) -> np.ndarray:
+    """(T,) 1 where the body stays where it is, 0 where it goes somewhere."""
+    if len(clip) < 2:
+        return np.ones(len(clip))
+    speed = np.linalg.norm(
+        np.gradient(gaussian(clip.trans[:, [0, 2]].astype(float), 0.3 * clip.fps), axis=0), axis=1
+    )
+    return np.clip(1.5 - speed * clip.fps / WALKING, 0.0, 1.0)
+
+
+def _calm(poses: np.ndarray, weight: np.ndarray, sigma: float) -> None:
+    """Trunk and head of a body that only stands keep their attitude, in place: what moves them is the talk."""
+    joints = [*_TRUNK[0], *_HEAD[0]]
+    own = continuous(rotations.axis_angle_to_quaternion(poses[:, joints].astype(float)))
+    slow = rotations.normalize_quaternion(gaussian(own, sigma))
+    mixed = rotations.quaternion_to_axis_angle(rotations.slerp(own, slow, weight[:, None, None]))
+    poses[:, joints] = np.where(weight[:, None, None] > 0.0, mixed, poses[:, joints])
+
+
+def _lean(poses: np.ndarray, made: Choreography, times: np.ndarray, sway: np.ndarray) -> None:
+    """Head and trunk, in place; the turn is shared out over their joints."""
+    for index, (joints, shares, tracks) in enumerate(((*_HEAD, made.head), (*_TRUNK, made.trunk))):
+        angles = sway[:, index] + sum(track.sample(times) for track in tracks)
+        for joint, share in zip(joints, shares, strict=True):
+            turn = rotations.axis_angle_to_quaternion(share * angles)
+            own = rotations.axis_angle_to_quaternion(poses[:, joint])
+            poses[:, joint] = rotations.quaternion_to_axis_angle(rotations.quaternion_multiply(turn, own))
+
+
+def _move_arm(
+    poses: np.ndarray, made: Choreography, times: np.ndarray, side: int, share: float, living: np.ndarray
+) -> None:
+    """One arm, in place."""
+    mirror = MIRRORED if side else np.ones(4)
+    own = rotations.axis_angle_to_quaternion(poses[:, _ARMS[side]]) * mirror
+    raised = share * made.raised[side].sample(times) * (1.0 - _taken(own))
+    collar = own[:, 0]
+    lift = np.zeros((len(times), 3))
+    lift[:, 2] = -made.shoulders.sample(times)[:, side]
+    lift = rotations.axis_angle_to_quaternion(lift * raised)
+    collar = rotations.quaternion_multiply(lift, collar)
+    shoulder = _place(collar)
+    hand = made.hands[side].sample(times) + living
+    hand[:, [0, 2]] += made.rounds[side].sample(times)
+    upper, elbow, wrist = solve(shoulder, hand)
+    upper = rotations.quaternion_multiply(rotations.quaternion_conjugate(collar), upper)
+    wanted = continuous(np.stack([collar, upper, elbow, wrist], axis=1))
+    mixed = rotations.slerp(own, wanted, raised[:, :, None])
+    mixed[:, 0] = collar
+    new = rotations.quaternion_to_axis_angle(mixed * mirror)
+    poses[:, _ARMS[side]] = np.where(raised[:, :, None] > 0.0, new, poses[:, _ARMS[side]])
+
+
+def _place(collar: np.ndarray) -> np.ndarray:
+    """The left shoulder (T, 3) in the chest's frame, from the collar's rotation (T, 4)."""
+    return REST_OFFSETS[INDEX["left_collar"]] + rotations.rotate_vectors(
+        collar, np.broadcast_to(REST_OFFSETS[INDEX["left_shoulder"]], (len(collar), 3))
+    )
+
+
+def _taken(arm: np.ndarray) -> np.ndarray:
+    """(T, 1) how far a left arm of rotations (T, 4, 4) has something else to do: its hand is up."""
+    turn, place = arm[:, 0], _place(arm[:, 0])
+    for joint, name in ((1, "left_elbow"), (2, "left_wrist")):
+        turn = rotations.quaternion_multiply(turn, arm[:, joint])
+        place = place + rotations.rotate_vectors(
+            turn, np.broadcast_to(REST_OFFSETS[INDEX[name]], place.shape)
+        )
+    low, high = _TAKEN
+    return gaussian(np.clip((place[:, 1:2] - low) / (high - low), 0.0, 1.0), 6.0)
