@@ -11,12 +11,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from understudy.backend.describing import tell
+from understudy.backend.engines.torch_planner import TorchPlanner
 from understudy.backend.errors import BadInput
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.features import SIZES, features_from_clip
 from understudy.backend.motion.npz import write_clip
-from understudy.backend.pieces import FILE, learn_pieces, read_pieces
+from understudy.backend.pack_config import Sampling
+from understudy.backend.pieces import FILE, learn_pieces, read_pieces, word_ids
+from understudy.backend.planning import plan
 from understudy.training.cli import main
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
@@ -334,6 +338,16 @@ def test_a_pretrained_model_is_the_base_with_lora_merged_and_instructed(
     assert changed and all(target in name for name in changed), "nothing else of the base has moved"
     words = read_pieces(tmp_path / "b" / FILE)
     assert words.get_vocab_size() == config.pieces
+    planner = TorchPlanner(model.eval(), torch.device("cpu"))
+
+    def write(*prompts: str) -> dict[str, np.ndarray]:
+        rngs = [np.random.default_rng(i) for i in range(len(prompts))]
+        text = word_ids(words, list(prompts))
+        return plan(planner, config, Sampling(), text, 12, rngs, lambda *_: None)  # type: ignore[arg-type]
+
+    alone, beside = write("a person waves"), write("a person waves", "someone walks forward and forward")
+    assert alone["upper"].shape == (1, 12) and np.array_equal(alone["upper"], beside["upper"][:1])
+    assert all(piece < config.pieces for piece in tell(planner, config, {p: c[0] for p, c in alone.items()}))
     more = stage(
         store, tmp_path / "c", f"init_from={tmp_path}/b", "steps=1", kind=instruction.InstructionStage
     )
