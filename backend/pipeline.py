@@ -15,7 +15,7 @@ from .engines.torch_engine import TorchEngine
 from .errors import BadInput, Cancelled
 from .known import Known
 from .models.style import FIELDS
-from .motion.cleanup import clean_up
+from .motion.cleanup import clean_up_with_report
 from .motion.clip import Clip
 from .motion.features import FPS, clip_from_features
 from .pack_config import read_config
@@ -102,7 +102,8 @@ class Pipeline:
             report("clean-up")(sample, params.samples)
             clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
             if params.cleanup:
-                clip = clean_up(clip)
+                clip, numbers = clean_up_with_report(clip)
+                clip = clip.replace(meta={**clip.meta, "cleanup": numbers.as_dict()})
             if voice is not None:
                 clip = gesture(clip, voice, params.seed + sample, arms=params.upper is None)
             clip = with_face(
