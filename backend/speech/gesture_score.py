@@ -7,13 +7,12 @@ breath of the voice; the strokes of a phrase fall on its accents (Kendon, "Gestu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from .activity import runs
 from .features import SpeechFeatures
-from .rhythm import LOUD, QUIET, accents, syllables
+from .rhythm import LOUD, QUIET, accents
 
 REST = 1.0
 """Seconds of silence in which hands go home."""
@@ -21,14 +20,6 @@ BREATH = 0.25
 """Seconds of silence between phrases."""
 LONGEST = 3.4
 """Seconds after which a phrase of fluent talk gives way to the next."""
-APART = 0.4
-"""Seconds from stroke to stroke at least."""
-TOP = 0.1
-"""Seconds from the onset of a syllable to its loudest moment."""
-LULL = 0.85
-"""Seconds of talk without an accent in which a lesser syllable gets a stroke."""
-LESSER = 0.7
-"""Size of such a stroke."""
 LATE = 0.05
 """Seconds after an accent's top at which the hand stops."""
 
@@ -96,33 +87,12 @@ def score(features: SpeechFeatures, energy: np.ndarray) -> list[Unit]:
 
 
 def _strokes(features: SpeechFeatures, energy: np.ndarray) -> list[Stroke]:
-    """On accents, and on some syllable between them where they are far apart."""
-    strong = accents(features)
-    weak = _between(strong, syllables(features))
-    times = np.concatenate([strong, weak])
-    order = np.argsort(times)
+    times = accents(features)
     frames = np.minimum(np.round(times * features.fps).astype(int), len(energy) - 1)
     sizes = np.clip((energy[frames] - QUIET) / (LOUD - QUIET), 0.0, 1.0)
-    sizes[len(strong) :] *= LESSER
-    times, sizes = times[order] + LATE, sizes[order]
+    times = times + LATE
     gaps = np.diff(times, prepend=-REST)
     return [Stroke(float(t), float(s), float(g)) for t, s, g in zip(times, sizes, gaps, strict=True)]
-
-
-def _between(strong: np.ndarray, syllables: np.ndarray) -> np.ndarray:
-    """(N,) syllables in lulls of the accents: as many as there is room for."""
-    found: list[float] = []
-    ends = np.concatenate([[-np.inf], strong, [np.inf]])
-    for before, after in pairwise(ends):
-        if after - before < LULL:
-            continue
-        last = before
-        for time in syllables[np.searchsorted(syllables, before) : np.searchsorted(syllables, after)]:
-            top = float(time) + TOP
-            if top - last >= APART and after - top >= APART:
-                found.append(top)
-                last = top
-    return np.array(found)
 
 
 def _phrases(start: float, end: float, strokes: list[Stroke]) -> list[Phrase]:
