@@ -88,19 +88,18 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
         row.prop(settings, "prompt", text="", placeholder=EXAMPLE)
 
         column = fields(layout)
-        row = column.row(align=True, heading="Length")
         if settings.voice == "NONE":
+            row = column.row(align=True, heading="Length")
             switched(row, settings, "seconds", off="as the motion wants")
         else:
-            row.label(text="as long as the voice")
+            fact(column, "Length", "as long as the voice")
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("understudy.randomize_seed", text="", icon="FILE_REFRESH")
         column.prop(settings, "samples")
         column.prop(settings, "pack")
         licence = packs.licences.get(settings.pack or "open")
-        row = column.row(heading=" ")
-        row.label(text=licence or "not installed", icon="NONE" if licence else "ERROR")
+        fact(column, "Licence", licence or "not installed", icon="NONE" if licence else "ERROR")
 
     @staticmethod
     def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
@@ -252,6 +251,15 @@ def fields(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     column.use_property_split = True
     column.use_property_decorate = False
     return column
+
+
+def fact(column: bpy.types.UILayout, label: str, text: str, icon: str = "NONE") -> None:
+    """A line among :func:`fields` that only says something."""
+    split = column.split(factor=0.4)  # where Blender parts labels and values
+    left = split.row()
+    left.alignment = "RIGHT"
+    left.label(text=label)
+    split.label(text=text, icon=icon)
 
 
 def switched(

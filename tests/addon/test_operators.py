@@ -314,7 +314,7 @@ class Layout:
         self.scale_y = 1.0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in ("row", "column", "box"):
+        if name in ("row", "column", "box", "split"):
             return lambda **_: self
         if name == "operator":
             return lambda idname, **_: self.operators.append(idname) or SimpleNamespace()
