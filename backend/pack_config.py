@@ -21,13 +21,15 @@ class Sampling(BaseModel):
     top_p: float = 0.9
     plan_guidance: float = 2.0
     """Guidance of the language model's logits towards the prompt."""
+    plan_half_guidance: float = 5.0
+    """The same where the halves of the body have prompts of their own."""
     manner_guidance: float = 3.0
     """Towards a style and a rhythm."""
     candidates: int = Field(1, ge=1, le=16)
     """Plans written at once for every sample; the one that its prompt explains best is kept."""
     guidance: float = 2.0
     """Guidance of the diffusion model towards the prompt."""
-    half_guidance: float = 2.0
+    half_guidance: float = 1.25
     """Towards the prompt of a half of the body."""
     style_guidance: float = 2.0
     speech_guidance: float = 2.0

@@ -18,6 +18,7 @@ from .models.style import FIELDS
 from .motion.cleanup import clean_up_with_report
 from .motion.clip import Clip
 from .motion.features import FPS, clip_from_features
+from .pace import frames_to_perform, pace, played
 from .pack_config import read_config
 from .packs import Pack, find_pack
 from .planning import plan
@@ -74,17 +75,19 @@ class Pipeline:
         text = self.engine.encode_text([prompt] * params.samples)
         warnings = self._warnings(params, text) + list(voice.features.warnings if voice else ())
         frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
-        length = None if frames is None else max(math.ceil(frames / config.stride), SHORTEST)
+        times = 1.0 if voice else pace(params.style)
+        performed = None if frames is None else frames_to_perform(frames, times)
+        length = None if performed is None else max(math.ceil(performed / config.stride), SHORTEST)
         conditions = self._conditions(params, prompt, text, voice, length)
         codes = plan(
             self.engine,
             config.language,
             sampling,
-            text,
+            self.engine.plan_text([prompt] * params.samples),
             length,
             rngs,
             report("plan"),
-            **self._wishes(conditions),
+            **self._wishes(params, prompt, conditions),
         )
         refiner = Refiner(
             self.engine,
@@ -100,7 +103,8 @@ class Pipeline:
         clips = []
         for sample in range(params.samples):
             report("clean-up")(sample, params.samples)
-            clip = clip_from_features({part: values[sample, :frames] for part, values in features.items()})
+            clip = clip_from_features({part: values[sample, :performed] for part, values in features.items()})
+            clip = played(clip, times, frames)
             if params.cleanup:
                 clip, numbers = clean_up_with_report(clip)
                 clip = clip.replace(meta={**clip.meta, "cleanup": numbers.as_dict()})
@@ -163,7 +167,7 @@ class Pipeline:
         rhythm = voice.latent_rhythm(length, params.samples) if voice and length else None
         return Conditions(text, np.full(params.samples, both is None), halves, style, rhythm)
 
-    def _wishes(self, conditions: Conditions) -> dict[str, Any]:
+    def _wishes(self, params: GenerateParams, prompt: str, conditions: Conditions) -> dict[str, Any]:
         """The conditions that go beyond the prompt, as the planner takes them."""
         wishes: dict[str, Any] = {}
         if conditions.style is not None and self.config.language.style:
@@ -172,8 +176,8 @@ class Pipeline:
             wishes["rhythm"] = conditions.rhythm[0]
         if conditions.halves:
             wishes["part_text"] = {
-                "lower_trans": conditions.halves["lower"],
-                "upper": conditions.halves["upper"],
+                part: self.engine.plan_text([own or prompt] * params.samples)
+                for part, own in (("lower_trans", params.lower), ("upper", params.upper))
             }
         return wishes
 

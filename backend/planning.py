@@ -211,6 +211,8 @@ def _write(
 ) -> tuple[Codes, np.ndarray]:
     """Plans, and how much more likely each is with its prompt than without: (B,) nats per token."""
     writer = _Writer(engine, config, wish)
+    # What one half does must not be read off the other half, as it is in motion that was captured whole.
+    strength = sampling.plan_half_guidance if writer.groups > 1 else sampling.plan_guidance
     first = next(iter(config.parts))
     length = wish.length
     expected = length or config.max_length
@@ -221,7 +223,7 @@ def _write(
         if given is not None:
             return given
         wanted, prompted, free = writer.scores(logits, part)
-        scores = free + sampling.plan_guidance * (prompted - free)
+        scores = free + strength * (prompted - free)
         scores = scores + sampling.manner_guidance * (wanted - prompted)
         # Only the first sample may end the motion, so that all of the batch have one length.
         scores[1 if may_end else 0 :, config.parts[part]] = -np.inf

@@ -265,7 +265,9 @@ def test_info(run: Run, clip_file: Path) -> None:
 
 def test_info_of_a_recording(run: Run, tmp_path: Path) -> None:
     time = np.arange(2 * 16000) / 16000
-    soundfile.write(tmp_path / "tone.wav", np.stack([0.1 * np.sin(2 * np.pi * 440 * time)] * 2, axis=1), 16000)
+    soundfile.write(
+        tmp_path / "tone.wav", np.stack([0.1 * np.sin(2 * np.pi * 440 * time)] * 2, axis=1), 16000
+    )
     code, text, _ = run("info", tmp_path / "tone.wav")
     assert code == 0
     for words in ("2.00 s, 60 frames at 30 fps", "16000 Hz, 2 channels", "0% of it", "warning"):
