@@ -220,10 +220,10 @@ class _Unit:
         """A nod, now and then a tilt; the trunk gives a little, and the shoulders of the hands that beat."""
         stop = stroke.time - 0.02
         begin, after = stop - 0.26, min(0.45, max(stroke.gap - 0.26, 0.25))
-        nod = self.rng.normal((7.0, 0.0, 0.0), (1.5, 3.5, 2.0))
+        nod = np.array([7.5, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.5, 4.5, 2.5)
         if self.rng.random() < 0.2:
             nod = nod * (0.2, 1.0, 1.0) + np.array([0.0, 0.0, self.rng.choice([-4.5, 4.5])])
-        give = self.rng.normal((5.0, 0.0, 0.0), (0.8, 4.0, 2.0))
+        give = np.array([4.5, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.0, 6.0, 3.0)
         lift = np.zeros(2)
         lift[list(sides)] = 4.0
         for track, angles in (

@@ -22,7 +22,7 @@ BLOCK = 1800
 """Frames that are worked on at a time."""
 LIVING = np.array([0.04, 0.04, 0.03, 0.1, 0.15, 0.12, 0.08])
 """How far a hand wanders in loud talk: metres, the elbow's lift, and radians."""
-SWAY = np.radians([[4.5, 6.8, 3.8], [6.8, 6.8, 4.5]])
+SWAY = np.radians([[2.3, 3.4, 1.9], [3.4, 3.4, 2.3]])
 """How far head and trunk do: down, to the side, tilted."""
 CALM = 0.6
 """Seconds over which the motion's own trunk and head are evened out in talk."""
