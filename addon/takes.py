@@ -160,7 +160,7 @@ class _TakeOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not len(context.scene.understudy_takes.items):
-            cls.poll_message_set("There are no takes yet: generate one")
+            cls.poll_message_set("There are no takes yet: generate one")  # type: ignore[attr-defined]  # of Operator
             return False
         return True
 
@@ -170,10 +170,10 @@ class _TakeOperator:
             index = find(takes, self.file) if self.file else takes.active
             if not 0 <= index < len(takes.items):
                 raise BadInput("That take is not in the list any more.", field="take")
-            self.act(context, takes, index)
+            self.act(context, takes, index)  # type: ignore[attr-defined]  # what each operator adds
         except UnderstudyError as error:
             backend.error = error
-            self.report({"ERROR"}, f"{error.message} {error.hint}".strip())
+            self.report({"ERROR"}, f"{error.message} {error.hint}".strip())  # type: ignore[attr-defined]
             redraw()
             return {"CANCELLED"}
         redraw()

@@ -12,7 +12,9 @@ from .takes import UNDERSTUDY_PG_take
 class UNDERSTUDY_UL_takes(bpy.types.UIList):
     bl_idname = "UNDERSTUDY_UL_takes"
 
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
+    def draw_item(  # type: ignore[no-untyped-def]
+        self, context, layout, data, item, icon, active_data, active_property
+    ) -> None:
         body = find_body(context)
         shown = body is not None and current(body) is not None and body.understudy_preview.take == item.file
         row = layout.row(align=True)
@@ -31,7 +33,9 @@ class UNDERSTUDY_UL_takes(bpy.types.UIList):
             length.label(text=f"{item.sample + 1}/{item.samples}")
         length.label(text=f"{item.seconds:.1f} s")
 
-    def filter_items(self, context, data, property) -> tuple[list[int], list[int]]:
+    def filter_items(  # type: ignore[no-untyped-def]
+        self, context, data, property
+    ) -> tuple[list[int], list[int]]:
         wanted = self.filter_name.casefold()
         flags = []
         for take in getattr(data, property):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from .motion.clip import Clip, resample
 from .motion.features import FPS
@@ -16,7 +17,7 @@ TEMPO, ENERGY = 0.6, 0.3
 """Octaves of speed from the lowest to the highest tempo, and energy."""
 
 
-def pace(style: Mapping[str, float]) -> float:
+def pace(style: Mapping[Any, float]) -> float:
     """How many times as fast a motion of this style is played; 1 where neither field is asked for."""
     octaves = TEMPO * (style.get("tempo", 0.5) - 0.5) + ENERGY * (style.get("energy", 0.5) - 0.5)
     return float(2.0**octaves)

@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The performer and the add-on; training, tests, tools and documents stay in the repository.
 WANTED_FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md")
-WANTED_FOLDERS = ("addon", "backend", "packs")
+# `styles` may not be used commercially: who wants it copies it into the user folder.
+WANTED_FOLDERS = ("addon", "backend", "packs/open")
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "*.tmp")
 
 FIXED_TIME = (2020, 1, 1, 0, 0, 0)

@@ -11,7 +11,7 @@ from ..motion.rhythm import per_latent
 from .features import SpeechFeatures, speech_features
 from .rhythm import voice_rhythm
 
-TALKING = "a person is talking and gesturing with both hands"
+TALKING = "a person stands and talks, moving the hands a little"
 """What is prompted where only a voice is given."""
 
 

@@ -8,7 +8,6 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
@@ -18,7 +17,6 @@ from understudy.backend.motion.npz import clip_from_bytes
 from understudy.backend.packs import find_pack, read_pack
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams, GenerateResult
-from understudy.backend.text import WIDTH
 from understudy.backend.worker import Job, Worker
 from understudy.training.cli import main
 from understudy.training.data.prepare import write_index
