@@ -229,8 +229,11 @@ def test_extension_validates_and_holds_what_blender_needs(extension: Path) -> No
     """The build runs Blender's own ``validate`` on the folder and on the zip."""
     with zipfile.ZipFile(extension) as archive:
         inside = set(archive.namelist())
-    wanted = {p.as_posix() for p in packaged_files() if p.parts[0] != "training"}
+    packaged = {p.as_posix() for p in packaged_files() if p.parts[0] != "training"}
+    wanted = {name for name in packaged if not name.startswith("packs/styles/")}
+    assert wanted < packaged
     assert wanted <= inside, sorted(wanted - inside)
+    assert not any(name.startswith("packs/styles/") for name in inside), "not for commercial use"
     unwanted = ("training/", "tests/", "tools/", "docs/", ".")
     assert not [name for name in inside if name.startswith(unwanted) or "__pycache__" in name]
 
