@@ -235,4 +235,5 @@ def test_check_tells_what_an_interpreter_lacks(monkeypatch: pytest.MonkeyPatch, 
 def test_the_licence_of_the_pack_is_known(fake: Fake) -> None:
     backend.wait(backend.submit(PARAMS))
     assert client.packs.licences["open"] == "CC-BY-4.0"
-    assert [item[0] for item in client.packs.items] == ["open"]
+    assert client.packs.licences["styles"] == "CC-BY-NC-4.0"
+    assert [item[0] for item in client.packs.items] == ["open", "styles"]
