@@ -37,11 +37,12 @@ def _columns() -> np.ndarray:
 
 def bumps(beats: np.ndarray, frames: int, fps: float = FPS) -> np.ndarray:
     """Times of beats (N,) in seconds as a curve (frames,): 1 at a beat, falling to 0 around it."""
-    if not len(beats):
-        return np.zeros(frames, np.float32)
-    time = np.arange(frames)[:, None] / fps
-    curve: np.ndarray = np.exp(-0.5 * ((time - np.asarray(beats)[None]) / BEAT_WIDTH) ** 2).max(axis=1)
-    return curve.astype(np.float32)
+    time = np.arange(frames) / fps
+    # Only the nearest beat before and after counts: a matrix of all beats and frames of an hour would not fit.
+    edged = np.concatenate([[-np.inf], np.sort(beats), [np.inf]])
+    after = np.searchsorted(edged[1:-1], time) + 1
+    distance = np.minimum(time - edged[after - 1], edged[after] - time)
+    return np.exp(-0.5 * (distance / BEAT_WIDTH) ** 2).astype(np.float32)
 
 
 def stops(speed: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..motion.filters import gaussian
-from ..motion.rhythm import BEAT_WIDTH, CHANNELS, PAUSE
+from ..motion.rhythm import CHANNELS, PAUSE, bumps
 from .activity import runs
 from .features import SpeechFeatures
 
@@ -47,7 +47,7 @@ def voice_rhythm(features: SpeechFeatures) -> np.ndarray:
     phrase is 1 while somebody talks, over pauses too short to rest in. All are 0 in silence.
     """
     phrase = phrases(features)
-    beat = _bumps(accents(features), np.arange(len(features)) / features.fps)
+    beat = bumps(accents(features), len(features), features.fps)
     return np.stack([beat, _energy(features) * phrase, phrase], axis=1).astype(np.float32)
 
 
@@ -81,15 +81,6 @@ def phrases(features: SpeechFeatures) -> np.ndarray:
         if start > 0 and end < len(talking) and end - start + 2 * lead < PAUSE * fps:
             talking[start:end] = True
     return np.clip(gaussian(talking.astype(float), 0.1 * fps), 0.0, 1.0)
-
-
-def _bumps(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """1 at beats, falling to 0 around them as in :func:`..motion.rhythm.bumps`, by the nearest beat alone: a matrix
-    of all beats and frames of an hour would not fit."""
-    edged = np.concatenate([[-np.inf], beats, [np.inf]])
-    after = np.searchsorted(beats, times) + 1
-    distance = np.minimum(times - edged[after - 1], edged[after] - times)
-    return np.asarray(np.exp(-0.5 * (distance / BEAT_WIDTH) ** 2))
 
 
 def _syllable_frames(features: SpeechFeatures) -> np.ndarray:
