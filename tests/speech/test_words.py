@@ -236,7 +236,8 @@ def test_damaged_subtitles_never_end_in_a_traceback(data: bytes) -> None:
         path = Path(folder) / "a.srt"
         path.write_bytes(b"1\n00:00:00,000 --> 00:00:01,000\n" + data)
         with contextlib.suppress(BadInput):
-            read_transcript(path, TWO_PHRASES)
+            words = read_transcript(path, TWO_PHRASES).words
+            assert all(0 <= word.start <= word.end for word in words)
 
 
 # ------------------------------------------------------------------------------------ recogniser

@@ -397,9 +397,9 @@ def test_the_configurations_that_come_with_it_are_valid(size: str, stage: str) -
     path = Path(alignment.__file__).parents[1] / "configs" / size / f"{stage}.yaml"
     if stage == "alignment":
         loaded = load_config(alignment.AlignmentStage, path, [])
-        AlignmentConfig(parts=SIZES, **loaded.model)
+        assert AlignmentConfig(parts=SIZES, **loaded.model).width > 0
     else:
-        PriorConfig(**load_config(PriorStage, path, []).model)
+        assert PriorConfig(**load_config(PriorStage, path, []).model).model_dump()
 
 
 def test_a_clip_that_was_cut_twice_counts_once() -> None:
