@@ -27,8 +27,11 @@ os.environ["BLENDER_USER_RESOURCES"] = str(Path(_HOME.name) / "blender")
 settings.register_profile(
     "default", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
+# The same examples in every checking run: what a change did is told apart from luck. A wide search by hand:
+# HYPOTHESIS_PROFILE=wide.
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+settings.register_profile("wide", parent=settings.get_profile("default"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
 # The add-on's tests need Blender as a module; everything else runs without.
 collect_ignore = [] if importlib.util.find_spec("bpy") else ["addon"]

@@ -105,7 +105,7 @@ def test_phrases_hold_every_word_once(parts: list[tuple[str, float, float]]) -> 
     words, now = [], 0.0
     for text, pause, length in parts:
         words.append(Word(text, now + pause, now + pause + length))
-        now += pause + length
+        now = words[-1].end
     made = phrases(words)
     assert " ".join(phrase.text for phrase in made) == " ".join(word.text for word in words)
     for phrase in made:
