@@ -8,10 +8,15 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, JobFailed, UnderstudyError
 from .common import Bar, Staged, check_target, output_dialect, print_json, save_clip
+
+if TYPE_CHECKING:
+    from ..motion.clip import Clip
+    from ..protocol.messages import GenerateParams
+    from ..worker import LoadPipeline, ReportStep
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -65,11 +70,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    from ..known import warnings_of
+def request_of(args: argparse.Namespace) -> GenerateParams:
+    """What the flags ask for; :class:`BadInput` on the first that cannot be."""
     from ..protocol.messages import GenerateParams, parse
 
-    params = parse(
+    return parse(
         GenerateParams,
         {
             "prompt": args.prompt,
@@ -88,13 +93,20 @@ def run(args: argparse.Namespace) -> int:
             "device": args.device,
         },
     )
+
+
+def run(args: argparse.Namespace) -> int:
+    from ..known import warnings_of
+
+    params = request_of(args)
     dialect = output_dialect(args.out, args.dialect)
-    targets = _targets(args.out, params.samples)
+    targets = targets_of(args.out, params.samples)
     for target in targets:
         check_target(target)
 
     began = time.monotonic()
-    clips = _perform(params, show=not args.json)
+    with Bar(not args.json) as bar:
+        clips = perform(params, bar)
     with Staged() as staged:
         for clip, target in zip(clips, targets, strict=True):
             save_clip(clip, staged.path(target), dialect)
@@ -154,14 +166,20 @@ def _guidance(texts: list[str]) -> dict[str, Any]:
     return {"guidance": numbers[-1] if numbers else None, "guidances": named}
 
 
-def _perform(params: Any, *, show: bool) -> list[Any]:
-    """The clips. What libraries print goes to stderr, what they warn about to nobody."""
+def perform(params: GenerateParams, bar: ReportStep, load: LoadPipeline | None = None) -> list[Clip]:
+    """The clips. What libraries print goes to stderr, what they warn about to nobody.
+
+    Args:
+        params: what is asked for.
+        bar: told about stages and steps.
+        load: makes the pipeline of a pack; by default a fresh one.
+    """
     from ..worker import load_shipped
 
-    with Bar(show) as bar, contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bar("load", 0, 1)
-        pipeline = load_shipped(params.pack, params.device)
+        pipeline = (load or load_shipped)(params.pack, params.device)
         try:
             return list(pipeline.generate(params, progress=bar))
         except (UnderstudyError, MemoryError):
@@ -171,7 +189,7 @@ def _perform(params: Any, *, show: bool) -> list[Any]:
             raise JobFailed(f"Generating failed: {reason}.") from error
 
 
-def _targets(out: Path, samples: int) -> list[Path]:
+def targets_of(out: Path, samples: int) -> list[Path]:
     """``walk.npz``, or ``walk-1.npz``, ``walk-2.npz``... for several samples."""
     if samples == 1:
         return [out]
