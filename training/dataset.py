@@ -172,10 +172,13 @@ def window(features: np.ndarray, start: int, size: int) -> np.ndarray:
     return features[index]
 
 
+LEAST_SPREAD = 0.02
+
+
 def statistics(motions: list[Motion], part: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (F,) over all frames of motions that know the part.
 
-    A spread below a floor is raised to it, or constant columns would blow up noise.
+    A spread below :data:`LEAST_SPREAD` is raised to it, or constant columns would blow up noise.
     """
     frames = np.concatenate([m.features[part] for m in motions if m.known[part]])
-    return frames.mean(0), np.maximum(frames.std(0), 0.02)
+    return frames.mean(0), np.maximum(frames.std(0), LEAST_SPREAD)

@@ -20,6 +20,9 @@ class TokenizerConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     features: int
+    source: Literal["parts", "wholebody"] = "parts"
+    """The features: those of a part of ours, which clips are made of, or HumanML3D's of the whole body."""
+    activation: Literal["silu", "relu", "gelu"] = "silu"
     width: int = 192
     latent: int = 64
     codes: int = 256
@@ -50,6 +53,9 @@ class Quantized(NamedTuple):
     codes: Tensor  # (B, L, Q)
 
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU}
+
+
 class _FrameNorm(nn.LayerNorm):
     """Layer normalisation over the channels of (B, C, T), each frame for itself."""
 
@@ -58,14 +64,15 @@ class _FrameNorm(nn.LayerNorm):
 
 
 class _Residual(nn.Module):
-    def __init__(self, width: int, dilation: int, dropout: float, norm: str) -> None:
+    def __init__(self, config: TokenizerConfig, dilation: int) -> None:
         super().__init__()
+        width, active = config.width, ACTIVATIONS[config.activation]
         self.layers = nn.Sequential(
-            _FrameNorm(width) if norm == "frame" else nn.GroupNorm(8, width),
-            nn.SiLU(),
+            _FrameNorm(width) if config.norm == "frame" else nn.GroupNorm(8, width),
+            active(),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
-            nn.SiLU(),
-            nn.Dropout(dropout),
+            active(),
+            nn.Dropout(config.dropout),
             nn.Conv1d(width, width, 1),
         )
 
@@ -77,7 +84,7 @@ def _stack(config: TokenizerConfig, *, reverse: bool) -> nn.Sequential:
     dilations = [config.dilation_growth**i for i in range(config.depth)]
     if reverse:
         dilations.reverse()
-    return nn.Sequential(*(_Residual(config.width, d, config.dropout, config.norm) for d in dilations))
+    return nn.Sequential(*(_Residual(config, d) for d in dilations))
 
 
 class PartTokenizer(nn.Module):
@@ -96,11 +103,11 @@ class PartTokenizer(nn.Module):
         self.config = config
         self.register_buffer("mean", torch.zeros(config.features))
         self.register_buffer("std", torch.ones(config.features))
-        width = config.width
+        width, active = config.width, ACTIVATIONS[config.activation]
         encoder: list[nn.Module] = [nn.Conv1d(config.features, width, 3, padding=1)]
         for _ in range(config.down):
             encoder += [nn.Conv1d(width, width, 4, stride=2, padding=1), _stack(config, reverse=False)]
-        encoder += [nn.SiLU(), nn.Conv1d(width, config.latent - config.rates, 3, padding=1)]
+        encoder += [active(), nn.Conv1d(width, config.latent - config.rates, 3, padding=1)]
         self.encoder = nn.Sequential(*encoder)
         decoder: list[nn.Module] = [nn.Conv1d(config.latent, width, 3, padding=1)]
         for _ in range(config.down):
@@ -110,9 +117,9 @@ class PartTokenizer(nn.Module):
                 nn.Conv1d(width, width, 3, padding=1),
             ]
         decoder += [
-            nn.SiLU(),
+            active(),
             nn.Conv1d(width, width, 3, padding=1),
-            nn.SiLU(),
+            active(),
             nn.Conv1d(width, config.features, 1),
         ]
         self.decoder = nn.Sequential(*decoder)

@@ -19,10 +19,13 @@ from understudy.training.cli import main
 from understudy.training.data.captions import mirror_caption
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import Motion, load_corpus
+from understudy.training.dataset import load_corpus
+from understudy.training.features.layouts import layout_of
 from understudy.training.metrics import Neighbours, descriptor
 from understudy.training.stages import diffusion, language, tokenizer
 from understudy.training.stages.common import load_config
+from understudy.training.stages.latents import load_tokenizers
+from understudy.training.stages.tokenizer_data import columns, of_store
 
 
 def gait(frames: int, *, speed: float = 1.2, period: float = 1.0, phase: float = 0.0) -> Clip:
@@ -225,14 +228,72 @@ def test_decoder_only_leaves_latents_and_codes_alone(store: Path, tmp_path: Path
     assert any(not torch.equal(a[key], b[key]) for key in a if key.startswith("decoder."))
 
 
-def test_upside_down_windows_are_drawn_oftener() -> None:
-    upright = gait(100)
+def test_the_tilt_of_a_motion_is_that_of_its_pelvis(tmp_path: Path) -> None:
     turned = np.zeros((100, 55, 3))
     turned[:, 0, 0] = np.pi
-    motions = [
-        Motion(str(i), "cmu", "train", features_from_clip(clip)[0], clip.known, False)
-        for i, clip in enumerate([upright, upright.replace(poses=turned)])
-    ]
-    places, chances = tokenizer.window_chances(motions, 64, rare=9.0)
+    for name, clip in {"up": gait(100), "down": gait(100).replace(poses=turned)}.items():
+        (tmp_path / "clips/cmu").mkdir(parents=True, exist_ok=True)
+        write_clip(clip, tmp_path / f"clips/cmu/{name}.npz")
+    write_index(
+        tmp_path,
+        [
+            Item(dataset="cmu", motion_name=name, split="train", path=f"clips/cmu/{name}.npz", text=["a"], end_frame=100, known=["upper"])
+            for name in ("up", "down")
+        ],
+    )  # fmt: skip
+    upright, over = of_store(tmp_path, (), "upper").tilts[::2]  # each motion, then its mirror image
+    assert upright.max() < 0.1 and over.min() > 0.99
+
+
+def test_upside_down_windows_are_drawn_oftener() -> None:
+    tilts = [np.zeros(100), np.ones(100)]
+    places, chances = tokenizer.window_chances(tilts, 64, rare=9.0)
     assert len(places) == 2 * 37 and chances[-1] == 1.0
     assert 1 - chances[36] == pytest.approx(10 / 11, abs=0.01)
+
+
+def feature_folder(folder: Path, columns: int = 623) -> Path:
+    """Four motions in the layout of published whole-body features."""
+    rng = np.random.default_rng(0)
+    (folder / "new_joint_vecs").mkdir(parents=True)
+    for i in range(4):
+        rows = np.cumsum(rng.normal(0, 0.1, (80, columns)), axis=0).astype(np.float32)
+        np.save(folder / f"new_joint_vecs/m{i}.npy", rows)
+    (folder / "train.txt").write_text("m0\nm1\nm2\n")
+    (folder / "val.txt").write_text("m3\n")
+    return folder
+
+
+def test_whole_body_features_are_split_as_published() -> None:
+    layout = layout_of("wholebody")
+    parts = {part: columns(layout, part) for part in ("upper", "hands", "lower_trans")}
+    assert {part: len(found) for part, found in parts.items()} == {
+        "upper": 156, "hands": 360, "lower_trans": 107,
+    }  # fmt: skip
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(623))
+
+
+@pytest.mark.parametrize("part", ["upper", "hands", "lower_trans"])
+def test_a_tokenizer_of_whole_body_features(tmp_path: Path, part: str) -> None:
+    features = feature_folder(tmp_path / "features")
+    text = tokenizer_yaml(tmp_path / "no-store", tmp_path / "run", part).replace(
+        "depth: 1", "depth: 1, activation: relu"
+    )
+    config = config_file(tmp_path, text + f"features: {features}\nloss_recon: l2\n")
+    numbers = tokenizer.run(load_config(tokenizer.TokenizerStage, config, []))
+    assert numbers["joints_mm"] > 0 and "root_drift_10s_cm" not in numbers
+    with pytest.raises(BadInput, match="no clip can be made of"):
+        load_tokenizers({part: tmp_path / "run"})
+
+
+def test_wrong_whole_body_features_are_told(tmp_path: Path) -> None:
+    features = feature_folder(tmp_path / "features", columns=263)
+    config = config_file(
+        tmp_path, tokenizer_yaml(tmp_path, tmp_path / "run") + f"features: {tmp_path / 'nowhere'}\n"
+    )
+    with pytest.raises(BadInput, match=r"train\.txt cannot be read"):
+        tokenizer.run(load_config(tokenizer.TokenizerStage, config, []))
+    with pytest.raises(BadInput, match="623 columns"):
+        tokenizer.run(load_config(tokenizer.TokenizerStage, config, [f"features={features}"]))
+    with pytest.raises(BadInput, match="no part face"):
+        tokenizer.run(load_config(tokenizer.TokenizerStage, config, [f"features={features}", "part=face"]))

@@ -33,6 +33,12 @@ def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:
                 f"{folder} holds no trained tokenizer of {part}; run 'stage tokenizer' first.", field=part
             )
         config = TokenizerConfig.model_validate_json((folder / "config.json").read_text("utf-8"))
+        if config.source != "parts":
+            raise BadInput(
+                f"{folder} codes HumanML3D's whole-body features, which no clip can be made of.",
+                hint="Train the tokenizer on the store: leave its key features out.",
+                field=part,
+            )
         model = PartTokenizer(config)
         model.load_state_dict(load_file(weights))
         result[part] = model.eval()

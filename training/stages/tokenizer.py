@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,19 +14,23 @@ from vector_quantize_pytorch import ResidualVQ
 
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
-from ...backend.motion.features import FIELDS, FPS, SIZES
-from ...backend.motion.skeleton import PARTS
-from ..dataset import Corpus, Motion, load_corpus, statistics, window
-from .common import StageConfig, main_first, send, set_up, train
-from .geometry import chain_positions, integrate_root
+from ...backend.motion.features import FPS
+from ..dataset import window
+from .common import StageConfig, send, set_up, train
+from .tokenizer_data import Material, of_features, of_store
 
 
 class TokenizerStage(StageConfig):
     """Keys of ``stage tokenizer``."""
 
+    store: Path = Path("store")
     part: str
+    features: Path | None = None
+    """Folder of HumanML3D's whole-body features (``understudy-train features wholebody``) to learn from, in place
+    of the store (``--dataname h3d_623`` of the seed). For research: a pack needs the parts of the store."""
     window: int = 64
     model: dict[str, Any] = {}
+    loss_recon: Literal["l1_smooth", "l1", "l2"] = "l1_smooth"
     loss_velocity: float = 0.5
     loss_commit: float = 0.02
     loss_joints: float = 4.0
@@ -47,6 +52,13 @@ class TokenizerStage(StageConfig):
     noise: float = 0.0
     """Spread of the noise added to the normalised input, times 1 + the motion's energy level (0.01 in the
     seed): athletic motion bears more of it. The target stays clean."""
+
+
+DIFFERENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1_smooth": F.smooth_l1_loss,
+    "l1": F.l1_loss,
+    "l2": F.mse_loss,
+}
 
 
 class Learner(nn.Module):
@@ -80,19 +92,20 @@ class Learner(nn.Module):
         return self.model
 
 
-def window_chances(motions: list[Motion], size: int, rare: float) -> tuple[np.ndarray, np.ndarray]:
+def window_chances(tilts: list[np.ndarray], size: int, rare: float) -> tuple[np.ndarray, np.ndarray]:
     """Every window as (motion, start) rows (N, 2), and their cumulative chances (N,).
 
     A window counts ``1 + rare`` times when the pelvis is upside down all through it, and in between
     when it is tilted: cartwheels and rolls are a few seconds of an hour, and would be averaged away.
+
+    Args:
+        tilts: (T,) of each motion, 0 upright to 1 upside down.
     """
-    up = FIELDS["lower_trans"]["rotations"].start + 4  # R[1, 1] of the pelvis in the columns layout
     rows, weights = [], []
-    for i, motion in enumerate(motions):
-        tilt = 0.5 * (1.0 - motion.features["lower_trans"][:, up])
-        starts = np.arange(max(len(motion) - size, 0) + 1)
+    for i, tilt in enumerate(tilts):
+        starts = np.arange(max(len(tilt) - size, 0) + 1)
         total = np.concatenate([[0.0], np.cumsum(tilt)])
-        stops = np.minimum(starts + size, len(motion))
+        stops = np.minimum(starts + size, len(tilt))
         rows.append(np.stack([np.full(len(starts), i), starts], axis=1))
         weights.append(
             (1.0 + rare * (total[stops] - total[starts]) / (stops - starts)) * (stops - starts) / size
@@ -101,30 +114,20 @@ def window_chances(motions: list[Motion], size: int, rare: float) -> tuple[np.nd
     return np.concatenate(rows), chances / chances[-1]
 
 
-def _joint_error(part: str, decoded: Tensor, target: Tensor) -> Tensor:
-    rotations = FIELDS[part]["rotations"].slice
-    ours = chain_positions(decoded[..., rotations], PARTS[part])
-    theirs = chain_positions(target[..., rotations], PARTS[part])
-    return (ours - theirs).norm(dim=-1)
-
-
 def run(config: TokenizerStage) -> dict[str, float]:
     part = config.part
-    if part not in PARTS:
-        raise BadInput(f"There is no part {part}; the parts are {', '.join(PARTS)}.", field="part")
     device = set_up(config)
-    # Extended gaits only repeat what is there.
-    with main_first():
-        corpus = load_corpus(config.store, datasets=tuple(config.datasets), extended=False)
-    training = [m for m in corpus.split("train").motions if m.known[part]]
-    validation = [m for m in corpus.split("val").motions if m.known[part] and not m.mirrored] or training
-    if not training:
-        raise BadInput(f"No motion of the store {config.store} contains the part {part}.", field="part")
-    model_config = TokenizerConfig(features=SIZES[part], **config.model)
+    material = (
+        of_features(config.features, part)
+        if config.features
+        else of_store(config.store, tuple(config.datasets), part)
+    )
+    source = "wholebody" if config.features else "parts"
+    sizes = {"features": len(material.mean), "source": source, **config.model}
+    model_config = TokenizerConfig(**sizes)
     model = PartTokenizer(model_config).to(device)
-    mean, std = statistics(training, part)
-    model.mean.copy_(torch.from_numpy(mean))
-    model.std.copy_(torch.from_numpy(std))
+    model.mean.copy_(torch.from_numpy(material.mean))
+    model.std.copy_(torch.from_numpy(material.std))
     learner = Learner(model, config).to(device)
     if config.start:
         state = torch.load(config.start / "checkpoint.pt", map_location=device, weights_only=True)["ema"]
@@ -132,13 +135,13 @@ def run(config: TokenizerStage) -> dict[str, float]:
         learner.finished()
     if config.decoder_only:
         model.encoder.requires_grad_(False)
-    places, chances = window_chances(training, config.window, config.rare)
+    places, chances = window_chances(material.tilts, config.window, config.rare)
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Windows (B, T, F), and how much noise each of them bears (B, 1, 1)."""
         chosen = np.searchsorted(chances, rng.random(config.batch_size))
-        rows = [window(training[i].features[part], start, config.window) for i, start in places[chosen]]
-        energy = np.array([training[i].energy for i, _ in places[chosen]], np.float32)
+        rows = [window(material.training[i], start, config.window) for i, start in places[chosen]]
+        energy = material.energies[places[chosen][:, 0]]
         return np.stack(rows), config.noise * (1.0 + energy)[:, None, None]
 
     def loss(batch: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -159,13 +162,14 @@ def run(config: TokenizerStage) -> dict[str, float]:
 
     def compared(decoded: Tensor, target: Tensor, commitment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         ours, theirs = model.normalize(decoded), model.normalize(target)
-        features = F.smooth_l1_loss(ours, theirs)
-        velocity = F.smooth_l1_loss(ours.diff(dim=1), theirs.diff(dim=1))
-        joints = _joint_error(part, decoded, target).mean()
+        difference = DIFFERENCES[config.loss_recon]
+        features = difference(ours, theirs)
+        velocity = difference(ours.diff(dim=1), theirs.diff(dim=1))
+        joints = (material.joints(decoded) - material.joints(target)).norm(dim=-1).mean()
         total = features + config.loss_velocity * velocity + config.loss_commit * commitment
         total = total + config.loss_joints * joints
-        if part == "lower_trans":
-            path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1).mean()
+        if material.path is not None:
+            path = (material.path(decoded) - material.path(target)).norm(dim=-1).mean()
             total = total + config.loss_root * path
             return total, {**numbers(features, joints), "path_cm": path.detach() * 100}
         return total, numbers(features, joints)
@@ -174,14 +178,13 @@ def run(config: TokenizerStage) -> dict[str, float]:
         return {"features": features.detach(), "joints_mm": joints.detach() * 1000}
 
     def evaluate(_: nn.Module) -> dict[str, float]:
-        return reconstruction(learner.finished(), validation_corpus, part)
+        return reconstruction(learner.finished(), material)
 
     def exported(state: dict[str, Tensor]) -> dict[str, Tensor]:
         books = [state[f"quantizer.layers.{i}._codebook.embed"][0] for i in range(model_config.quantizers)]
         kept = {key.removeprefix("model."): value for key, value in state.items() if key.startswith("model.")}
         return {**kept, "codebooks": torch.stack(books)}
 
-    validation_corpus = Corpus(validation, [])
     return train(
         config,
         learner,
@@ -196,23 +199,25 @@ def run(config: TokenizerStage) -> dict[str, float]:
 
 
 @torch.no_grad()
-def reconstruction(model: PartTokenizer, corpus: Corpus, part: str) -> dict[str, float]:
+def reconstruction(model: PartTokenizer, material: Material) -> dict[str, float]:
     """Errors of whole motions through the tokenizer: joints in mm, features, codes used, root drift."""
     device = model.mean.device
     joints, features, codes, drift = [], [], [], []
-    for motion in corpus.motions:
+    for motion in material.validation:
         frames = len(motion) // model.config.stride * model.config.stride
-        if not motion.known[part] or frames < 16:
+        if frames < 16:
             continue
-        target = torch.from_numpy(motion.features[part][:frames]).to(device)[None]
+        target = torch.from_numpy(motion[:frames]).to(device)[None]
         quantized = model.quantize(model.encode(target))
         decoded = model.decode(quantized.latents)
-        joints.append(_joint_error(part, decoded, target).flatten())
+        joints.append((material.joints(decoded) - material.joints(target)).norm(dim=-1).flatten())
         features.append((model.normalize(decoded) - model.normalize(target)).abs().mean())
         codes.append(quantized.codes[..., 0].flatten())
-        if part == "lower_trans":
-            path = (integrate_root(decoded) - integrate_root(target)).norm(dim=-1)[0]
-            drift += [path[min(i + int(10 * FPS), frames - 1)] for i in range(1)]
+        if material.path is not None:
+            path = (material.path(decoded) - material.path(target)).norm(dim=-1)[0]
+            drift.append(path[min(int(10 * FPS), frames - 1)])
+    if not joints:
+        raise BadInput("Every motion of the validation split is shorter than 16 frames.", field="store")
     used = torch.cat(codes).bincount(minlength=model.config.codes).float()
     share = used / used.sum()
     result = {
