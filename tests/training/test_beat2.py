@@ -22,7 +22,6 @@ from understudy.training.data.beat2 import Take
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.making import make
 from understudy.training.data.raw import Raw
-from understudy.training.formats.recording import at_rate
 from understudy.training.repair import foot_heights
 
 from .makers import beat2 as maker
@@ -105,12 +104,6 @@ def test_sound_of_any_rate_keeps_its_time(tmp_path: Path, rate: int, channels: i
     np.testing.assert_allclose(starts, [0.0, 1.0, 2.0], atol=2e-3)
 
 
-@given(st.integers(1, 4000), st.sampled_from([8000, 22050, 44100, 48000]))
-def test_resampling_keeps_the_duration(count: int, rate: int) -> None:
-    made = at_rate(np.zeros(count, np.float32), rate, 16000)
-    assert abs(len(made) / 16000 - count / rate) <= 1 / 16000
-
-
 def test_motion_of_another_rate_is_resampled_by_time(tmp_path: Path) -> None:
     maker.write(english(tmp_path), keys=maker.motion(3.0, 25.0))
     clip = run(jobs(tmp_path)[TAKE]).clip
@@ -179,8 +172,8 @@ def test_rows_splits_and_languages(tmp_path: Path) -> None:
         ({"keys": maker.motion(poses=np.zeros((90, 330)))}, "poses has the shape"),
         ({"keys": maker.motion(expressions=np.zeros((80, 100)))}, "expressions has the shape"),
         ({"keys": maker.motion(trans=np.full((90, 3), np.inf))}, "finite"),
-        ({"speech": b""}, r"scott_0_1_1\.wav cannot be read as sound"),
-        ({"speech": b"RIFF\x00\x00\x00\x00WAVEfmt "}, r"scott_0_1_1\.wav cannot be read as sound"),
+        ({"speech": b""}, r"scott_0_1_1\.wav is an empty file"),
+        ({"speech": b"RIFF\x00\x00\x00\x00WAVEfmt "}, r"scott_0_1_1\.wav is damaged, or not a sound file"),
         ({"speech": maker.sound(0.05)}, "shorter than two frames"),
         ({"speech": np.full(16000, np.nan, np.float32)}, "not finite"),
         ({"words": ""}, r"TextGrid is no TextGrid"),

@@ -26,8 +26,9 @@ from ...backend.errors import BadInput
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip, resample
 from ...backend.motion.skeleton import NUM_JOINTS
+from ...backend.speech.audio import RATE, read_all
 from ...backend.speech.textgrid import Label, read_textgrid
-from ..formats.recording import SPEECH_RATE, read_speech, wav_bytes
+from ..formats.recording import wav_bytes
 from .item import Item, Split
 from .job import FPS, Converted, Job
 from .metadata import Emotion, EnhancedMetadata, Expression
@@ -185,16 +186,17 @@ def convert(
     files: dict[str, bytes] = {}
     notes = list(meta.get("notes", ()))
     if speech is not None:
-        samples = read_speech(speech)
-        length = min(len(clip), int(len(samples) / SPEECH_RATE * FPS + 1e-6))
+        recording, samples = read_all(speech)
+        notes += recording.warnings
+        length = min(len(clip), int(len(samples) / RATE * FPS + 1e-6))
         if length < 2:
             raise BadInput(f"{speech.name} is shorter than two frames.", field="speech")
         meta |= {
-            "speech_seconds": round(len(samples) / SPEECH_RATE, 3),
+            "speech_seconds": round(len(samples) / RATE, 3),
             "motion_seconds": round(clip.seconds, 3),
         }
         clip = clip.slice(0, length)
-        files[".wav"] = wav_bytes(samples[: round(length / FPS * SPEECH_RATE)])
+        files[".wav"] = wav_bytes(samples[: round(length / FPS * RATE)])
     else:
         notes.append("There is no recording.")
     said = transcript(words, semantics, clip.seconds)
@@ -217,7 +219,7 @@ def silent_still(path: Path) -> Clip:
     Raises:
         BadInput: the recording is damaged.
     """
-    frames = max(round(len(read_speech(path)) / SPEECH_RATE * FPS), 2)
+    frames = max(round(read_all(path)[0].seconds * FPS), 2)
     return Clip(poses=np.zeros((frames, NUM_JOINTS, 3)), trans=np.zeros((frames, 3)), fps=FPS)
 
 
