@@ -134,6 +134,7 @@ def perform(
     *,
     samples: int = 1,
     guidance: float | None = None,
+    steps: int | None = None,
     style: Mapping[str, float] | None = None,
     longest: tuple[float, float] = (0.0, LONGEST / FPS),
     on_case: Callable[[int], None] = lambda done: None,
@@ -154,6 +155,7 @@ def perform(
             seed=case.seed,
             samples=samples,
             guidance=guidance,
+            steps=steps,
             style=cast(Any, dict(style or {})),
         )
         started = time.perf_counter()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,10 @@ from ..backend.motion.features import clip_from_features
 from ..backend.motion.style import Ranks, measure_features
 from ..backend.pipeline import Pipeline, load_pipeline
 from ..backend.protocol.messages import GenerateParams
-from ..backend.text import TextEncoder
 from .actions import ACTIONS, actions_of
 from .captioning import measure_captions
 from .cases import (
     LONGEST,
-    MIN_FRAMES,
     Case,
     Made,
     Without,
@@ -40,30 +37,20 @@ from .cases import (
     right_answers,
     usable,
 )
-from .dataset import Corpus, Segment, load_corpus
+from .dataset import Corpus, load_corpus
 from .halves import measure_halves
-from .metrics import Neighbours, descriptor, descriptor_of_clip, plausibility
+from .library import Library, action_match, sentence_encoder
+from .metrics import plausibility
 from .progress import Progress
 from .reconstruct import pack_tokenizers, reconstruction
 from .retrieval import cut, load_alignment
 from .sliders import crowd_of, differing, measure_sliders
+from .summary import SPLITS, physics_table, tables
 from .targets import targets
-from .text_metrics import Number, Space, hits, row, subset_fid, variety
+from .text_metrics import Space, hits, row, subset_fid, variety
 
-SPLITS = {
-    "train": "training captions",
-    "balanced": "training captions, each action as often",
-    "val": "new captions",
-    "reworded": "new captions in other words",
-}
 TEXT = ("val", "reworded", "train")
 """Splits that get the table of text to motion."""
-PHYSICS = {
-    "foot_skate": "mean speed of feet in contact in cm/s",
-    "skate_share": "share of contact frames above 2.5 cm/s",
-    "penetration": "mean floor penetration in cm",
-    "jerk": "mean jerk in m/s3",
-}
 SAMPLES = 8
 """Clips of one prompt that multimodality looks at."""
 PROMPTS = 6
@@ -79,6 +66,7 @@ class Options:
         alignment: folder of a trained alignment model; without it, nothing is measured in its space.
         without: models to leave out, each in a run of its own.
         guidance: scales of the diffusion's guidance to try.
+        steps: numbers of its steps to try.
         sliders: prompts that are performed with every style slider at every level; 0 for none.
         halves: perform the fifty pairs of prompts for the halves of the body.
     """
@@ -90,132 +78,9 @@ class Options:
     replications: int = 20
     without: tuple[Without, ...] = ()
     guidance: tuple[float, ...] = ()
+    steps: tuple[int, ...] = ()
     sliders: int = 0
     halves: bool = False
-
-
-# ------------------------------------------------------------------------------ search and neighbours
-
-
-class Library:
-    """The captured motions of training: the nearest in movement, and the nearest in words."""
-
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self.segments = [s for s in segments if not s.motion.mirrored and len(s) >= MIN_FRAMES]
-        self.labels = [actions_of(s.captions) for s in self.segments]
-        self._neighbours = Neighbours(np.stack([descriptor(cut(s)) for s in self.segments]))
-        captions = [(i, caption) for i, s in enumerate(self.segments) for caption in s.captions]
-        self._owners = np.array([i for i, _ in captions])
-        self._sentences = _embed([caption for _, caption in captions])
-        self._found: dict[tuple[str, str], int] = {}
-
-    def nearest(self, moved: np.ndarray) -> np.ndarray:
-        """Indices from the nearest descriptor on."""
-        return self._neighbours.order(moved)
-
-    def found(self, case: Case) -> int:
-        """The segment whose caption is nearest in meaning, of another recording than the case's own."""
-        key = case.caption, case.segment.motion.name
-        if key not in self._found:
-            order = self._owners[np.argsort(-(self._sentences @ _embed([case.caption])[0]))]
-            self._found[key] = next(int(i) for i in order if _other(self.segments[i], case.segment))
-        return self._found[key]
-
-    def chance(self, action: str) -> float:
-        """How often any motion carries the action."""
-        return float(np.mean([action in names for names in self.labels]))
-
-
-def _other(candidate: Segment, segment: Segment) -> bool:
-    """Whether a segment comes from another recording than the one asked about."""
-    return candidate.motion.name != segment.motion.name
-
-
-def _embed(captions: list[str]) -> np.ndarray:
-    """Unit sentence embeddings (N, 384)."""
-    rows = np.stack([tokens.mean(0) for tokens in _encoder().encode_many(captions)])
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-@lru_cache(maxsize=1)
-def _encoder() -> TextEncoder:
-    return TextEncoder()
-
-
-def action_match(made: Sequence[Made], library: Library) -> dict[str, Any] | None:
-    """Does the nearest captured motion carry the action that the caption names?
-
-    Beside the model stand the captured motion (its own recording left out), the nearest caption's motion,
-    and chance. Captions that name no action are left out; ``None`` where none does.
-    """
-    rows = []
-    named = [each for each in made if each.case.action != "other"]
-    for each in named:
-        case, clip = each.case, each.clips[0]
-        nearest = library.nearest(descriptor_of_clip(clip))
-        captured = cut(case.segment)
-        others = [
-            i for i in library.nearest(descriptor(captured)) if _other(library.segments[i], case.segment)
-        ]
-        rows.append(
-            {
-                "caption": case.caption,
-                "action": case.action,
-                "nearest": library.segments[nearest[0]].captions[0],
-                "match": case.action in library.labels[nearest[0]],
-                "match_3": any(case.action in library.labels[i] for i in nearest[:3]),
-                "captured": case.action in library.labels[others[0]],
-                "search": case.action in library.labels[library.found(case)],
-                "chance": library.chance(case.action),
-            }
-        )
-    if not rows:
-        return None
-    return {
-        "cases": len(rows),
-        **{
-            key: float(np.mean([r[key] for r in rows]))
-            for key in ("match", "match_3", "captured", "search", "chance")
-        },
-        "compute_seconds_per_second": float(np.median([m.cost for m in made])),
-        "rows": rows,
-    }
-
-
-def physics_table(generated: list[dict[str, float]], captured: list[dict[str, float]]) -> dict[str, Any]:
-    """Means over clips with 95 % intervals, generated and captured, and the ratio of the means."""
-
-    def mean(reports: list[dict[str, float]], key: str) -> Number:
-        values = [report[key] for report in reports]
-        return {
-            "mean": float(np.mean(values)),
-            "half": float(1.96 * np.std(values) / np.sqrt(len(values))),
-        }
-
-    table: dict[str, Any] = {}
-    for key in generated[0]:
-        ours, theirs = mean(generated, key), mean(captured, key)
-        ratio = ours["mean"] / theirs["mean"] if theirs["mean"] > 1e-9 else None
-        table[key] = {"generated": ours, "captured": theirs, "ratio": ratio}
-    return table
-
-
-def tables(rows: Sequence[dict[str, Any]], key: str) -> dict[str, dict[str, float | None]]:
-    """Means of the cases' numbers by the value of ``key``, the most frequent first; None where none has
-    the number."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for each in rows:
-        groups.setdefault(each[key], []).append(each)
-    result: dict[str, dict[str, float | None]] = {}
-    for value, members in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        result[value] = {"cases": float(len(members))}
-        for name in ("match", "R3", "R3_recording", "mm_dist", "foot_skate", "skate_share", "jerk"):
-            known = [m[name] for m in members if m.get(name) is not None]
-            result[value][name] = float(np.mean(known)) if known else None
-    return result
-
-
-# ------------------------------------------------------------------------------------- the whole
 
 
 class _Evaluation:
@@ -237,7 +102,7 @@ class _Evaluation:
                 "The store holds captioned training motion of fewer than two recordings.", field="store"
             )
         self.library = Library(corpus.split("train").segments)
-        self.space = Space(model, _encoder()) if model is not None else None
+        self.space = Space(model, sentence_encoder()) if model is not None else None
         self.real = self.validation or self.training
         """What FID compares with."""
 
@@ -252,13 +117,19 @@ class _Evaluation:
         return {split: found for split, found in cases.items() if found}
 
     def perform(
-        self, what: str, cases: Sequence[Case], *, samples: int = 1, guidance: float | None = None
+        self,
+        what: str,
+        cases: Sequence[Case],
+        *,
+        samples: int = 1,
+        guidance: float | None = None,
+        steps: int | None = None,
     ) -> list[Made]:
         def on_case(done: int) -> None:
             if self.progress is not None:
                 self.progress(what, done, len(cases))
 
-        return perform(self.pipeline, cases, samples=samples, guidance=guidance, on_case=on_case)
+        return perform(self.pipeline, cases, samples=samples, guidance=guidance, steps=steps, on_case=on_case)
 
     def _rights(self, cases: Sequence[Case]) -> dict[str, np.ndarray | None]:
         return {
@@ -332,9 +203,11 @@ class _Evaluation:
             each["match"] = float(next(named)["match"]) if each["action"] != "other" else None
         return match, rows
 
-    def other_run(self, name: str, cases: Sequence[Case], guidance: float | None = None) -> dict[str, Any]:
+    def other_run(
+        self, name: str, cases: Sequence[Case], *, guidance: float | None = None, steps: int | None = None
+    ) -> dict[str, Any]:
         """The headline numbers of the cases performed in another way."""
-        made = self.perform(name, cases, guidance=guidance)
+        made = self.perform(name, cases, guidance=guidance, steps=steps)
         match = action_match(made, self.library)
         numbers: dict[str, Any] = {
             "match": match["match"] if match else None,
@@ -406,7 +279,11 @@ class _Evaluation:
             sentences.append(" ".join(one.text for one in describe_clip(self.pipeline, clip)))
         references = [segment.captions for segment in segments]
         found = measure_captions(
-            sentences, references, _encoder(), replications=self.options.replications, seed=self.options.seed
+            sentences,
+            references,
+            sentence_encoder(),
+            replications=self.options.replications,
+            seed=self.options.seed,
         )
         rows = [
             {"segment": s.name, "told": sentence, "captions": list(s.captions)}
@@ -505,79 +382,12 @@ def evaluate(
         with ablated(pipeline, without):
             numbers["ablations"][without] = evaluation.other_run(f"without {without}", cases[asked])
     numbers["guidance"] = {
-        f"{scale:g}": evaluation.other_run(f"guidance {scale:g}", cases[asked], scale)
+        f"{scale:g}": evaluation.other_run(f"guidance {scale:g}", cases[asked], guidance=scale)
         for scale in options.guidance
+    }
+    numbers["steps"] = {
+        str(count): evaluation.other_run(f"{count} steps", cases[asked], steps=count)
+        for count in options.steps
     }
     numbers["targets"] = targets(numbers)
     return numbers
-
-
-# ------------------------------------------------------------------------------------ in words
-
-
-def headline(numbers: dict[str, Any]) -> dict[str, float]:
-    """The few numbers that go into pack.toml and the card."""
-    result: dict[str, float] = {}
-    for split, name in SPLITS.items():
-        if split not in numbers:
-            continue
-        found = numbers[split]
-        spread = 1.96 * np.sqrt(found["match"] * (1 - found["match"]) / found["cases"])
-        result[f"{name}: action of the nearest clip right"] = found["match"]
-        result[f"{name}: half of its 95 % interval"] = float(spread)
-        result[f"{name}: right in one of the nearest three"] = found["match_3"]
-        result[f"{name}: the same for captured motion"] = found["captured"]
-        result[f"{name}: the same for the nearest caption's motion"] = found["search"]
-        result[f"{name}: by chance"] = found["chance"]
-        if split in ("balanced", "reworded"):
-            continue
-        for key, label in PHYSICS.items():
-            for who in ("generated", "captured"):
-                result[f"{name}: {label}, {who}"] = numbers["physics"][split][key][who]["mean"]
-    for split, table in numbers.get("text", {}).items():
-        name = SPLITS[split]
-        for who, label in (("generated", "generated"), ("captured", "captured"), ("search", "nearest caption's motion")):  # fmt: skip
-            if "R3" in table[who]:
-                result[f"{name}: R-precision@3 of 32, {label}"] = table[who]["R3"]["mean"]
-                result[f"{name}: the same, other clips told in the same words are right too, {label}"] = (
-                    table[who]["R3_recording"]["mean"]
-                )
-        if "fid" in table["generated"] and table["training_subset_fid"]:
-            result[f"{name}: FID to validation motion, generated"] = table["generated"]["fid"]["mean"]
-            result[f"{name}: FID of as many training clips"] = table["training_subset_fid"]["mean"]
-    for part, errors in numbers.get("tokenizers", {}).items():
-        result[f"tokenizer, {part}: joint error in mm"] = errors["mpjpe_mm"]
-    if numbers.get("variety"):
-        result["variety: multimodality against real clips of the action"] = numbers["variety"]["ratio"]
-    for slider, found in ((numbers.get("sliders") or {}).get("sliders") or {}).items():
-        result[f"slider {slider}: Spearman with what is measured"] = found["spearman"]["mean"]
-        if "drop" in found:
-            result[f"slider {slider}: share of R-precision@3 lost"] = found["drop"]
-    for half in ("upper", "lower") if (numbers.get("halves") or {}).get("halves") else ():
-        result[f"prompts of the halves: {half} half recognised"] = numbers["halves"]["halves"][half]["mean"]
-    if numbers.get("told"):
-        for key, label in (
-            ("bleu1", "BLEU-1"),
-            ("bleu4", "BLEU-4"),
-            ("similarity", "similarity of sentences"),
-        ):
-            result[f"told in words: {label}"] = numbers["told"][key]["mean"]
-    if numbers.get("speed"):
-        result["seconds for a clip of 6 s, warm"] = numbers["speed"]["seconds"]
-    costs = [numbers[split]["compute_seconds_per_second"] for split in SPLITS if split in numbers]
-    if costs:
-        result["seconds of computing per second of motion (torch, CPU)"] = costs[0]
-    return result
-
-
-def report(numbers: dict[str, Any]) -> str:
-    """A readable summary."""
-    lines = [f"Pack {numbers['pack']}"]
-    for split in (split for split in SPLITS if split in numbers):
-        lines += ["", f"{numbers[split]['cases']} {SPLITS[split]}:"]
-        for each in numbers[split]["rows"]:
-            mark = "=" if each["match"] else "~" if each["match_3"] else "x"
-            lines.append(f"  {mark} {each['action']:10} {each['caption'][:58]:58} -> {each['nearest'][:58]}")
-    lines.append("")
-    lines += [f"  {name}: {value:.4g}" for name, value in headline(numbers).items()]
-    return "\n".join(lines)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backend.errors import BadInput
-from .evaluate import SPLITS
+from .summary import SPLITS
 
 WHO = {"generated": "generated", "captured": "captured motion", "search": "nearest caption's motion"}
 COLOURS = {"generated": "#2a6f97", "captured": "#8a8a8a", "search": "#c98b2b"}
@@ -340,6 +340,7 @@ def _tokenizers(numbers: dict[str, Any]) -> list[Block]:
 def _other_runs(numbers: dict[str, Any]) -> list[Block]:
     runs = {f"without {name.replace('_', ' ')}": run for name, run in numbers["ablations"].items()}
     runs |= {f"guidance {scale}": run for scale, run in numbers["guidance"].items()}
+    runs |= {f"{count} steps": run for count, run in numbers.get("steps", {}).items()}
     if not runs:
         return []
     split = "val" if "val" in numbers["cases"] else "train"

@@ -21,9 +21,9 @@ from understudy.training.cli import main
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
 from understudy.training.dataset import Motion, Segment
-from understudy.training.evaluate import headline, physics_table, report, tables
 from understudy.training.metrics import plausibility
 from understudy.training.paraphrase import paraphrases
+from understudy.training.summary import headline, physics_table, report, tables
 
 from .makers.tiny_pack import make_alignment, make_pack
 
@@ -275,7 +275,7 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     out, page = tmp_path / "metrics.json", tmp_path / "page" / "report.md"
     assert main([
         "evaluate", "--pack", str(made / "tiny"), "--store", str(made / "store"), "--alignment", str(made / "alignment"),
-        "--cases", "34", "--replications", "3", "--without", "diffusion", "best_of_n", "--guidance", "1", "3",
+        "--cases", "34", "--replications", "3", "--without", "diffusion", "best_of_n", "--guidance", "1", "3", "--steps", "2",
         "--sliders", "2", "--halves",
         "--out", str(out), "--page", str(page),
     ]) == 0  # fmt: skip
@@ -301,6 +301,7 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert set(numbers["tokenizers"]) == {"lower_trans", "upper", "body"}
     assert numbers["variety"]["samples"] == 8 and "walk" in numbers["variety"]["actions"]
     assert set(numbers["ablations"]) == {"diffusion"} and set(numbers["guidance"]) == {"1", "3"}
+    assert set(numbers["steps"]) == {"2"} and numbers["steps"]["2"]["text"]["R3"]
     assert numbers["guidance"]["1"]["text"]["R3"] and numbers["physics"]["val"]["jerk"]["ratio"] > 0
     for name in ("told", "sliders", "halves"):  # measured, or said why not
         assert numbers[name] or any("The pack tiny" in said for said in numbers["settings"]["missing"])
@@ -310,7 +311,13 @@ def test_the_whole_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert lines["new captions: R-precision@3 of 32, generated"] == table["generated"]["R3"]["mean"]
     assert all(np.isfinite(value) for value in lines.values())
     text = page.read_text()
-    assert "± " in text and "guidance.png" in text and "## Targets" in text and "Not measured: " in text
+    assert (
+        "± " in text
+        and "guidance.png" in text
+        and "2 steps" in text
+        and "## Targets" in text
+        and "Not measured: " in text
+    )
     for name in ("r-precision", "guidance"):
         assert (page.parent / "report-plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "new captions" in report(numbers)

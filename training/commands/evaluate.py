@@ -40,6 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--guidance", nargs="+", type=float, default=[], metavar="G", help="also measure with these scales"
     )
     parser.add_argument(
+        "--steps",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="N",
+        help="also measure with so many diffusion steps",
+    )
+    parser.add_argument(
         "--sliders",
         nargs="?",
         type=int,
@@ -57,13 +65,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
-    from ..evaluate import Options, evaluate, report
+    from ..evaluate import Options, evaluate
     from ..progress import bars
     from ..report_page import check_page, write_page, write_text
+    from ..summary import report
 
     for name in ("cases", "replications"):
         if getattr(arguments, name) < 1:
             raise BadInput(f"--{name} is to be at least 1.", field=name)
+    if any(count < 1 for count in arguments.steps):
+        raise BadInput("--steps is to be numbers of at least 1.", field="steps")
     if arguments.sliders < 0:
         raise BadInput("--sliders is to be a number of prompts.", field="sliders")
     if arguments.page:
@@ -76,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         replications=arguments.replications,
         without=tuple(dict.fromkeys(arguments.without)),
         guidance=tuple(dict.fromkeys(arguments.guidance)),
+        steps=tuple(dict.fromkeys(arguments.steps)),
         sliders=arguments.sliders,
         halves=arguments.halves,
     )

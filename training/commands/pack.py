@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..evaluate import headline
     from ..pack import read_recipe, write_pack
+    from ..summary import headline
 
     metrics = headline(json.loads(arguments.metrics.read_text("utf-8"))) if arguments.metrics else {}
     recipe = read_recipe(arguments.config)
