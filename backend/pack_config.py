@@ -7,9 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput
-from .models.diffusion import DiffusionConfig
-from .models.language import LanguageConfig
-from .models.tokenizer import TokenizerConfig
+from .models.alignment_config import AlignmentConfig
+from .models.diffusion_config import DiffusionConfig
+from .models.language_config import LanguageConfig
+from .models.tokenizer_config import TokenizerConfig
 
 
 class Sampling(BaseModel):
@@ -46,6 +47,8 @@ class PackConfig(BaseModel):
     language: LanguageConfig
     diffusion: DiffusionConfig
     sampling: Sampling = Sampling()
+    alignment: AlignmentConfig | None = None
+    """Of the space in which clips are searched by meaning; a pack can do without."""
 
     @property
     def stride(self) -> int:

@@ -13,7 +13,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
+from ..backend.alignment_space import FILE as ALIGNMENT_FILE
 from ..backend.errors import BadInput
+from ..backend.models.alignment_config import AlignmentConfig
 from ..backend.models.compact import SCALE, compact
 from ..backend.models.diffusion import DiffusionConfig
 from ..backend.models.language import LanguageConfig
@@ -46,6 +48,8 @@ class PackRecipe(BaseModel):
     tokenizers: dict[str, Path]
     language: Path
     diffusion: Path
+    alignment: Path | None = None
+    """The text and motion encoders of this run let clips be searched by meaning; without it, the pack cannot."""
     store: Path | None = None
     """What the stages were trained on, for the list of what the pack knows; without it, the pack has none and
     never warns."""
@@ -73,18 +77,20 @@ def read_recipe(path: Path) -> PackRecipe:
         raise BadInput(f"The recipe {path} is wrong at {where}: {first['msg']}.", field=where) from error
 
 
-def _weights(folder: Path, target: Path, *, eight_bits: str = "") -> None:
-    """Copy a stage's weights: those under ``eight_bits`` in int8, the rest in half precision."""
+def _weights(folder: Path, target: Path, *, eight_bits: str = "", without: tuple[str, ...] = ()) -> None:
+    """Copy a stage's weights: those under ``eight_bits`` in int8, the rest in half precision, none whose name
+    begins with one of ``without``."""
     source = folder / "model.safetensors"
     if not source.exists():
         raise BadInput(f"{folder} holds no trained weights; run its stage first.", field="config")
     # Statistics, schedule and codebooks stay in full precision: they are small, and every frame reads them.
     whole = ("mean", "std", "alphas", "codebooks")
+    kept = {key: value for key, value in load_file(source).items() if not key.startswith(without)}
     state = {
         key: value.half()
         if value.is_floating_point() and key not in whole and not key.endswith(SCALE)
         else value
-        for key, value in compact(load_file(source), eight_bits, but=whole).items()
+        for key, value in compact(kept, eight_bits, but=whole).items()
     }
     save_file(state, target)
     target.chmod(0o644)  # safetensors writes for the owner alone
@@ -122,6 +128,7 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
             language=LanguageConfig(**sizes(recipe.language)),
             diffusion=DiffusionConfig(**sizes(recipe.diffusion)),
             sampling=recipe.sampling,
+            alignment=None if recipe.alignment is None else AlignmentConfig(**sizes(recipe.alignment)),
         )
         for part, stage in recipe.tokenizers.items():
             _weights(stage, folder / f"tokenizer_{part}.safetensors", eight_bits="encoder.")
@@ -129,6 +136,10 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         if config.language.pieces:
             _copy_pieces(recipe.language, folder)
         _weights(recipe.diffusion, folder / "diffusion.safetensors")
+        if recipe.alignment is not None:
+            # Only the encoders' means are asked for in a search.
+            left_out = ("decoder.", "text_tower.summary.logvar", "motion_tower.summary.logvar")
+            _weights(recipe.alignment, folder / ALIGNMENT_FILE, without=left_out)
         if recipe.store is not None:
             write_known(folder, recipe.store, tuple(recipe.datasets))
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")

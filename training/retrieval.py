@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backend.alignment_space import stretches
 from ..backend.errors import BadInput
 from ..backend.models.alignment import Alignment, AlignmentConfig
 from ..backend.motion.clip import Clip, place_at_origin, resample
@@ -81,15 +82,6 @@ def padded(
     )  # fmt: skip
     mask = np.arange(frames) < lengths[:, None]
     return features, torch.from_numpy(there).to(device), torch.from_numpy(mask).to(device)
-
-
-def stretches(frames: int, longest: int) -> list[tuple[int, int]]:
-    """Equal, half overlapping stretches that cover a motion; one where it is short enough."""
-    if frames <= longest:
-        return [(0, frames)]
-    count = int(np.ceil(2 * frames / longest)) - 1
-    starts = np.linspace(0, frames - longest, count).round().astype(int)
-    return [(int(start), int(start) + longest) for start in starts]
 
 
 def embed_motions(

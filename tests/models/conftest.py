@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from understudy.backend.models.alignment import Alignment, AlignmentConfig
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
@@ -114,6 +115,28 @@ def able_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a pack whose language model takes every condition and tells motion in words."""
     able = {"tasks": TASKS, "pieces": WORDS.get_vocab_size(), "style": True, "rhythm": True}
     return make_pack(tmp_path_factory.mktemp("able"), language_keys=able)
+
+
+def tiny_alignment(folder: Path) -> Path:
+    """Folder of a "trained" alignment stage, as the stage leaves it."""
+    torch.manual_seed(1)
+    config = AlignmentConfig(
+        parts={part: SIZES[part] for part in ("lower_trans", "upper")}, width=16, layers=1, text_layers=1,
+        decoder_layers=1, heads=2, feed_forward=32, max_frames=40,
+    )  # fmt: skip
+    folder.mkdir(parents=True)
+    state = {key: value.contiguous() for key, value in Alignment(config).state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    (folder / "config.json").write_text(config.model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def searching_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a pack in which clips can be searched by meaning."""
+    folder = tmp_path_factory.mktemp("searching")
+    able = {"tasks": TASKS, "pieces": WORDS.get_vocab_size()}
+    return make_pack(folder, language_keys=able, alignment=tiny_alignment(folder / "alignment"))
 
 
 def make_pack(
