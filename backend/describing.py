@@ -9,7 +9,7 @@ import numpy as np
 
 from .engines.base import Engine
 from .errors import BadInput
-from .models.language import TASKS, LanguageConfig, delayed_grid
+from .models.language_config import TASKS, LanguageConfig, delayed_grid
 from .motion.clip import Clip, place_at_origin, resample
 from .motion.contacts import detect_contacts
 from .motion.features import FPS, features_from_clip

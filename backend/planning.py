@@ -9,7 +9,7 @@ import numpy as np
 
 from .engines.base import Engine
 from .errors import BadInput
-from .models.language import LanguageConfig, rhythm_input, style_input
+from .models.language_config import LanguageConfig, rhythm_input, style_input
 from .pack_config import Sampling
 from .text import TextEmbedding
 
@@ -64,8 +64,8 @@ class Wish:
     Attributes:
         texts: the prompts (B) that lead each part; parts with the same prompts share the object.
         length: latent frames, those given included; ``None``: the model decides.
-        style: (B, 10) of :func:`~.models.language.style_input`.
-        rhythm: (B, L, 13) of :func:`~.models.language.rhythm_input`.
+        style: (B, 10) of :func:`~.models.language_config.style_input`.
+        rhythm: (B, L, 13) of :func:`~.models.language_config.rhythm_input`.
         start, end: the first and the last latent frames, where they are given.
     """
 

@@ -1,9 +1,9 @@
 """The latent diffusion denoiser: a transformer over the tokenizers' latent frames.
 
 It predicts the clean latents (x0-prediction, as MDM, Tevet et al. 2023) of all parts together from
-noisy ones, given the prompt, prompts of the lower and the upper half, a style, a rhythm, the planned
-tokens' codebook vectors and known frames; each may be missing. Latents are those before quantisation, as
-in SynTalker (Chen et al. 2024).
+noisy ones, given the prompt, prompts of the lower and the upper half, a style, a rhythm, the sound and
+the words of a voice, the planned tokens' codebook vectors and known frames; each may be missing. Latents
+are those before quantisation, as in SynTalker (Chen et al. 2024).
 """
 
 from __future__ import annotations
@@ -13,37 +13,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-class DiffusionConfig(BaseModel):
-    """Sizes of the denoiser."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    parts: dict[str, int]
-    """Latent width of each part, in the order in which they are concatenated."""
-    text_width: int = 384
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    feed_forward: int = 768
-    dropout: float = 0.1
-    window: int = 48
-    """Latent frames seen at once; longer clips are made of overlapping windows."""
-    train_steps: int = 1000
-    halves: bool = False
-    """Reads a prompt for each half of the body too."""
-    style: int = 0
-    """Style fields it reads."""
-    rhythm: int = 0
-    """Columns of rhythm it reads per latent frame."""
-
-    @property
-    def latent(self) -> int:
-        return sum(self.parts.values())
+from .diffusion_config import HALVES, DiffusionConfig
 
 
 def _silent(layer: nn.Linear) -> nn.Linear:
@@ -52,6 +25,11 @@ def _silent(layer: nn.Linear) -> nn.Linear:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+def _heard(columns: int, width: int) -> nn.Sequential:
+    """What is heard in a latent frame, for its position."""
+    return nn.Sequential(nn.Linear(columns, width), nn.SiLU(), _silent(nn.Linear(width, width, bias=False)))
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
@@ -118,10 +96,6 @@ class _Block(nn.Module):
         return x + gate_f * self.dropout(self.feed_forward(h))
 
 
-HALVES = ("lower", "upper")
-"""Halves of the body that may have a prompt of their own."""
-
-
 class Words(NamedTuple):
     """Sentence-encoder token embeddings (B, W, text_width), and which exist (B, W); none: not given."""
 
@@ -173,6 +147,9 @@ class Denoiser(nn.Module):
             )
         if config.rhythm:
             self.rhythm = _silent(nn.Linear(config.rhythm + 1, config.width, bias=False))
+        for name, columns in (("sound", config.sound), ("words", config.words)):
+            if columns:
+                self.add_module(name, _heard(columns, config.width))
 
     def normalize(self, latents: Tensor) -> Tensor:
         return (latents - self.mean) / self.std
@@ -198,6 +175,10 @@ class Denoiser(nn.Module):
         style_known: Tensor | None = None,
         rhythm: Tensor | None = None,
         with_rhythm: Tensor | None = None,
+        sound: Tensor | None = None,
+        with_sound: Tensor | None = None,
+        words: Tensor | None = None,
+        with_words: Tensor | None = None,
     ) -> Tensor:
         """Clean latents (B, L, D).
 
@@ -211,7 +192,11 @@ class Denoiser(nn.Module):
             halves: prompts of :data:`HALVES`, where they have one.
             style: (B, S) ranks, 0 to 1; style_known (B, S) bool.
             rhythm: (B, L, R), 0 to 1; with_rhythm (B, L) bool.
+            sound: (B, L, S) of a voice; with_sound (B, L) bool.
+            words: (B, L, W) embeddings of what is said; with_words (B, L) bool.
         """
+        if not self.config.plan:
+            with_plan = torch.zeros_like(with_plan)
         plan_given = with_plan[..., None].to(noisy.dtype)
         known_given = known_mask[..., None].to(noisy.dtype)
         x = self.input(
@@ -220,6 +205,9 @@ class Denoiser(nn.Module):
         if self.config.rhythm and rhythm is not None and with_rhythm is not None:
             there = with_rhythm[..., None].to(noisy.dtype)
             x = x + self.rhythm(torch.cat([rhythm * there, there], dim=-1))
+        for name, heard, given in (("sound", sound, with_sound), ("words", words, with_words)):
+            if getattr(self.config, name) and heard is not None and given is not None:
+                x = x + given[..., None].to(noisy.dtype) * self.get_submodule(name)(heard)
         whole = Words(text, text_mask & with_text[:, None])
         step = self.step(timestep_embedding(timesteps, self.config.width))
         step = step + with_text[:, None].to(noisy.dtype) * self.pooled(Words(text, text_mask).pooled())

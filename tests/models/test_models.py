@@ -11,13 +11,8 @@ import torch
 from understudy.backend.conditions import Guidance
 from understudy.backend.models.compact import compact, restored
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
-from understudy.backend.models.language import (
-    TASKS,
-    LanguageConfig,
-    MotionLanguageModel,
-    Vocabulary,
-    delayed_grid,
-)
+from understudy.backend.models.language import MotionLanguageModel
+from understudy.backend.models.language_config import TASKS, LanguageConfig, Vocabulary, delayed_grid
 from understudy.backend.models.schedule import ddim, sampling_steps
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip

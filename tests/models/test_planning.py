@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from understudy.backend.errors import BadInput
-from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel, delayed_grid
+from understudy.backend.models.language import MotionLanguageModel
+from understudy.backend.models.language_config import TASKS, LanguageConfig, delayed_grid
 from understudy.backend.pack_config import Sampling
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.planning import log_softmax, plan

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tokenizers import Tokenizer
 
-from ...backend.models.language import (
+from ...backend.models.language_config import (
     RHYTHM_WIDTH,
     TASKS,
     LanguageConfig,
@@ -36,7 +36,7 @@ class TaskMix(BaseModel):
     shares: dict[str, float] = {
         "text_to_motion": 0.68, "continuation": 0.08, "in_between": 0.08, "motion_to_text": 0.1, "speech_to_motion": 0.06,
     }  # fmt: skip
-    """How often each task of :data:`~understudy.backend.models.language.TASKS` is trained. Continuation knows
+    """How often each task of :data:`~understudy.backend.models.language_config.TASKS` is trained. Continuation knows
     neither text nor style: the model it trains is also the one that guidance leads away from."""
     text: float = Field(0.6, ge=0, le=1)
     """Share of in-betweens that are told in words, too."""
