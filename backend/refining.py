@@ -42,22 +42,42 @@ class Refiner:
         plan: np.ndarray,
         rngs: list[np.random.Generator],
         on_step: Callable[[int, int], None],
+        *,
+        before: np.ndarray | None = None,
+        after: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Normalised latents (B, L, D) for plan vectors (B, L, D)."""
+        """Normalised latents (B, L, D) for plan vectors (B, L, D).
+
+        Args:
+            conditions: of all L latent frames, those given included.
+            plan: vectors of the plan, of the frames given too.
+            rngs: one generator per sample.
+            on_step: called with (steps done, steps expected) after each; it may raise to cancel.
+            before: (B, K, D) latents that the motion goes on from; they come first in the result.
+            after: (B, E, D) latents that it arrives at; they come last.
+        """
         batch, length, width = plan.shape
+        result = np.zeros((batch, length, width), np.float32)
+        given = np.zeros(length, bool)
+        for latents, at in ((before, 0), (after, length)):
+            if latents is not None and latents.shape[1]:
+                here = slice(0, latents.shape[1]) if at == 0 else slice(at - latents.shape[1], at)
+                result[:, here], given[here] = latents, True
         noise = np.stack([rng.standard_normal((length, width)).astype(np.float32) for rng in rngs])
-        result = np.zeros_like(noise)
         spans = self.windows(length)
         schedule = sampling_steps(self.alphas, self.steps)
         done = 0
         for index, (start, stop) in enumerate(spans):
-            known_mask = np.zeros((batch, stop - start), bool)
+            known = given[start:stop].copy()
             if index:
-                known_mask[:, : self.overlap] = True
+                known[: self.overlap] = True
+            known_mask = np.repeat(known[None], batch, axis=0)
             x = noise[:, start:stop]
-            here = conditions.window(start, stop)
+            here_conditions = conditions.window(start, stop)
             for step in schedule:
-                clean = self._guided(x, step, here, plan[:, start:stop], result[:, start:stop], known_mask)
+                clean = self._guided(
+                    x, step, here_conditions, plan[:, start:stop], result[:, start:stop], known_mask
+                )
                 x = ddim(x, clean, step)
                 done += 1
                 on_step(done, len(spans) * len(schedule))
@@ -67,7 +87,8 @@ class Refiner:
                 x[:, : self.overlap] = (1 - ease) * result[:, start : start + self.overlap] + ease * x[
                     :, : self.overlap
                 ]
-            result[:, start:stop] = x
+            keep = given[start:stop, None]
+            result[:, start:stop] = np.where(keep, result[:, start:stop], x)
         return result
 
     def _guided(

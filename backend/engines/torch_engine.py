@@ -93,6 +93,14 @@ class TorchEngine(TorchPlanner):
         return codes
 
     @torch.inference_mode()
+    def encode(self, features: dict[str, np.ndarray]) -> np.ndarray:
+        columns = []
+        for part, tokenizer in self._tokenizers.items():
+            whole = features[part][: len(features[part]) // tokenizer.config.stride * tokenizer.config.stride]
+            columns.append(tokenizer.encode(self._send(whole.astype(np.float32))[None]))
+        return self._denoiser.normalize(torch.cat(columns, dim=-1)).cpu().numpy()
+
+    @torch.inference_mode()
     def plan_vectors(self, codes: dict[str, np.ndarray]) -> np.ndarray:
         batch, length = next(iter(codes.values())).shape
         columns = []

@@ -83,7 +83,7 @@ class Clip:
 
 
 def resample(clip: Clip, fps: float) -> Clip:
-    """The same motion at another frame rate, by time: slerp for rotations, linear for the rest.
+    """The same motion at another frame rate, by time (:func:`sampled`).
 
     The first frame stays where it is and no frame lies beyond the last one, so the duration between
     the first and the last pose is kept to within one frame of the new rate.
@@ -92,7 +92,15 @@ def resample(clip: Clip, fps: float) -> Clip:
         return clip
     last = (len(clip) - 1) / clip.fps
     times = np.arange(int(np.floor(last * fps + 1e-6)) + 1) / fps
-    position = np.clip(times * clip.fps, 0, len(clip) - 1)
+    return sampled(clip, times * clip.fps).replace(fps=fps)
+
+
+def sampled(clip: Clip, positions: np.ndarray) -> Clip:
+    """The clip's frames at positions (N,), counted in frames: slerp for rotations, linear for the rest.
+
+    Positions outside the clip give its first or last frame.
+    """
+    position = np.clip(positions, 0, len(clip) - 1)
     low = np.minimum(np.floor(position).astype(int), max(len(clip) - 2, 0))
     high = np.minimum(low + 1, len(clip) - 1)
     weight = (position - low)[:, None]
@@ -110,9 +118,7 @@ def resample(clip: Clip, fps: float) -> Clip:
     trans = linear(clip.trans)
     assert trans is not None
     contacts = None if clip.contacts is None else np.round(linear(clip.contacts))  # type: ignore[arg-type]
-    return clip.replace(
-        poses=poses, trans=trans, expressions=linear(clip.expressions), contacts=contacts, fps=fps
-    )
+    return clip.replace(poses=poses, trans=trans, expressions=linear(clip.expressions), contacts=contacts)
 
 
 def mirror(clip: Clip) -> Clip:
