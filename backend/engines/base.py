@@ -40,8 +40,8 @@ class Engine(Protocol):
         Args:
             text: prompts (B), padded on the left.
             length: (B,) latent frames, 0 where the model decides.
-            task: (B,) index into :data:`~..models.language.TASKS`.
-            style: (B, 10) by :func:`~..models.language.style_input`.
+            task: (B,) index into :data:`~..models.language_config.TASKS`.
+            style: (B, 10) by :func:`~..models.language_config.style_input`.
             ends: (B, E, P) codes of the last frames, to arrive at.
         """
         ...
@@ -52,7 +52,7 @@ class Engine(Protocol):
         """Tokens (B, S, P) of the latent frames that follow -> logits (B, codes + 1) of the next, per part.
 
         Args:
-            rhythm: (B, S, 13) by :func:`~..models.language.rhythm_input`, each of the frame after.
+            rhythm: (B, S, 13) by :func:`~..models.language_config.rhythm_input`, each of the frame after.
         """
         ...
 
