@@ -71,7 +71,7 @@ def key_clip(
     quaternions = continuous(rotations.axis_angle_to_quaternion(played.poses))
 
     action, channels = new_action(name)
-    action[META_KEY] = json.dumps(_describe(clip), ensure_ascii=False)
+    action[META_KEY] = describe(clip)
     if reduce:
         key_body(channels, body_map, quaternions, played, frames, reduce)
     else:
@@ -101,15 +101,16 @@ def _key(channels: Channels, bone: str, channel: str, frames: np.ndarray, values
         curve.group = group
 
 
-def _describe(clip: Clip) -> dict[str, object]:
-    """What curves cannot hold of a clip."""
-    return {
+def describe(clip: Clip) -> str:
+    """What curves cannot hold of a clip, as the text of :data:`.actions.META_KEY`."""
+    values = {
         "meta": clip.meta,
         "betas": [float(value) for value in clip.betas],
         "gender": clip.gender,
         "known": clip.known,
         "fps": clip.fps,
     }
+    return json.dumps(values, ensure_ascii=False)
 
 
 def extend_scene(scene: bpy.types.Scene, action: bpy.types.Action) -> None:
@@ -243,8 +244,6 @@ def _sample_scene(
     body_map: BodyMap, scene: bpy.types.Scene, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same from Blender's evaluation of every frame; the scene's frame is put back."""
-    bones = body_map.armature.data.bones
-    rest = np.array([np.array(bones[name].matrix_local) for name in body_map.names])
     posed = np.empty((len(frames), len(body_map.names), 4, 4))
     current, subframe = scene.frame_current, scene.frame_subframe
     view_layer = next((v for v in scene.view_layers if body_map.armature.name in v.objects), None)
@@ -259,6 +258,21 @@ def _sample_scene(
                 posed[i, k] = evaluated.pose.bones[name].matrix
     finally:
         scene.frame_set(current, subframe=subframe)
+    return local_pose(body_map, posed)
+
+
+def local_pose(body_map: BodyMap, posed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the bones' own channels would have to be for a pose, with every other bone at rest.
+
+    Args:
+        body_map: of the armature.
+        posed: (T, J, 4, 4) the bones' matrices in armature space.
+
+    Returns:
+        Bone quaternions (T, J, 4) and the pelvis' location (T, 3).
+    """
+    bones = body_map.armature.data.bones
+    rest = np.array([np.array(bones[name].matrix_local) for name in body_map.names])
     rotation = posed[..., :3, :3] / np.linalg.norm(posed[..., :3, :3], axis=-2, keepdims=True)
     # Rotation of every bone away from its rest pose, in armature space; then relative to the parent.
     turned = rotation @ np.swapaxes(rest[:, :3, :3], 1, 2)
