@@ -13,8 +13,18 @@ import numpy as np
 
 from .text import TextEmbedding
 
-NAMES = ("text", "lower", "upper", "style", "speech")
+NAMES = ("text", "lower", "upper", "style", "speech", "words")
 """Conditions that have a guidance scale."""
+Pair = tuple[np.ndarray, np.ndarray]
+"""Values, and a mask of those that are given."""
+
+
+def _says(pair: Pair | None) -> bool:
+    return pair is not None and bool(pair[1].any())
+
+
+def _silent(pair: Pair | None) -> Pair | None:
+    return None if pair is None else (pair[0], np.zeros_like(pair[1]))
 
 
 @dataclass(frozen=True)
@@ -27,13 +37,18 @@ class Conditions:
         style: (B, 5) ranks 0 to 1 in the order of :data:`~.models.style.FIELDS`, and (B, 5) bool which are
             given.
         rhythm: (B, L, 12) and (B, L) bool where it is given.
+        sound: (B, L, 100) by :func:`~.speech.hearing.latent_sound` and (B, L) bool where it is given; beside the
+            rhythm it is what ``speech`` stands for.
+        words: (B, L, 384) by :func:`~.speech.hearing.spoken` and (B, L) bool where they are known.
     """
 
     text: TextEmbedding
     with_text: np.ndarray
     halves: Mapping[str, TextEmbedding] = field(default_factory=dict)
-    style: tuple[np.ndarray, np.ndarray] | None = None
-    rhythm: tuple[np.ndarray, np.ndarray] | None = None
+    style: Pair | None = None
+    rhythm: Pair | None = None
+    sound: Pair | None = None
+    words: Pair | None = None
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -42,8 +57,9 @@ class Conditions:
             "text": bool(self.with_text.any()),
             "lower": "lower" in self.halves,
             "upper": "upper" in self.halves,
-            "style": self.style is not None and bool(self.style[1].any()),
-            "speech": self.rhythm is not None and bool(self.rhythm[1].any()),
+            "style": _says(self.style),
+            "speech": _says(self.rhythm) or _says(self.sound),
+            "words": _says(self.words),
         }
         return tuple(name for name in NAMES if there[name])
 
@@ -51,19 +67,23 @@ class Conditions:
         """The same with one condition that says nothing."""
         if name == "text":
             return replace(self, with_text=np.zeros_like(self.with_text))
-        if name == "style" and self.style is not None:
-            return replace(self, style=(self.style[0], np.zeros_like(self.style[1])))
-        if name == "speech" and self.rhythm is not None:
-            return replace(self, rhythm=(self.rhythm[0], np.zeros_like(self.rhythm[1])))
+        if name == "style":
+            return replace(self, style=_silent(self.style))
+        if name == "speech":
+            return replace(self, rhythm=_silent(self.rhythm), sound=_silent(self.sound))
+        if name == "words":
+            return replace(self, words=_silent(self.words))
         own = self.halves[name]
         silent = TextEmbedding(own.tokens, np.zeros_like(own.mask))
         return replace(self, halves={**self.halves, name: silent})
 
     def window(self, start: int, stop: int) -> Conditions:
         """The conditions of latent frames ``start`` to ``stop``."""
-        if self.rhythm is None:
-            return self
-        return replace(self, rhythm=(self.rhythm[0][:, start:stop], self.rhythm[1][:, start:stop]))
+
+        def cut(pair: Pair | None) -> Pair | None:
+            return None if pair is None else (pair[0][:, start:stop], pair[1][:, start:stop])
+
+        return replace(self, rhythm=cut(self.rhythm), sound=cut(self.sound), words=cut(self.words))
 
     @staticmethod
     def stack(passes: Sequence[Conditions]) -> Conditions:
@@ -74,9 +94,7 @@ class Conditions:
                 np.concatenate([t.tokens for t in texts]), np.concatenate([t.mask for t in texts])
             )
 
-        def pairs(
-            values: Sequence[tuple[np.ndarray, np.ndarray] | None],
-        ) -> tuple[np.ndarray, np.ndarray] | None:
+        def pairs(values: Sequence[Pair | None]) -> Pair | None:
             there = [value for value in values if value is not None]
             if not there:
                 return None
@@ -88,6 +106,8 @@ class Conditions:
             {half: joined([p.halves[half] for p in passes]) for half in passes[0].halves},
             pairs([p.style for p in passes]),
             pairs([p.rhythm for p in passes]),
+            pairs([p.sound for p in passes]),
+            pairs([p.words for p in passes]),
         )
 
 

@@ -132,6 +132,8 @@ class TorchEngine(TorchPlanner):
         batch, length, _ = noisy.shape
         style, style_known = self._send_pair(conditions.style)
         rhythm, with_rhythm = self._send_pair(conditions.rhythm)
+        sound, with_sound = self._send_pair(conditions.sound)
+        words, with_words = self._send_pair(conditions.words)
         clean = self._denoiser(
             self._send(noisy.astype(np.float32)),
             torch.full((batch,), timestep, device=self._device),
@@ -146,6 +148,10 @@ class TorchEngine(TorchPlanner):
             style_known=style_known,
             rhythm=rhythm,
             with_rhythm=with_rhythm,
+            sound=sound,
+            with_sound=with_sound,
+            words=words,
+            with_words=with_words,
             plan=self._send(plan),
             with_plan=self._send(with_plan),
             known=self._send(known.astype(np.float32)),

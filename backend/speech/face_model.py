@@ -15,13 +15,12 @@ import numpy as np
 from ..errors import BadInput
 from ..motion.skeleton import NUM_EXPRESSIONS
 from .features import SpeechFeatures
+from .hearing import SOUND, frames_of
 
 FILE = "face.safetensors"
-GROUPS = 20
-"""Into so many equal groups the mel bands are gathered."""
 CONTEXT = 6
 """Frames on either side."""
-WIDTH = (GROUPS + 5) * (2 * CONTEXT + 1)
+WIDTH = SOUND * (2 * CONTEXT + 1)
 OUTPUTS = 3 + NUM_EXPRESSIONS
 """Jaw and expressions."""
 _JAW_RANGE = (-0.05, 0.35)  # radians
@@ -31,17 +30,7 @@ _EXPRESSION_LIMIT = 6.0  # deviations of the scans
 def inputs(features: SpeechFeatures, start: int, stop: int) -> np.ndarray:
     """(stop - start, :data:`WIDTH`) of the frames ``start`` to ``stop``; the ends are held."""
     near = np.clip(np.arange(start - CONTEXT, stop + CONTEXT), 0, len(features) - 1)
-    energy = np.exp(np.asarray(features.mel[near], np.float64))
-    bands = np.log(energy.reshape(len(near), GROUPS, -1).mean(axis=2) + 1e-4)
-    pitch = np.asarray(features.pitch[near], np.float64)
-    rest = [
-        np.maximum(features.loudness[near], -40.0) / 20.0,
-        features.voiced[near],
-        features.activity[near],
-        features.onset[near],
-        np.where(pitch > 0, np.log2(np.maximum(pitch, 50.0) / 150.0), 0.0),
-    ]
-    frame = np.concatenate([bands, np.stack(rest, axis=1)], axis=1)
+    frame = frames_of(features, near)
     count = stop - start
     return np.concatenate([frame[i : i + count] for i in range(2 * CONTEXT + 1)], axis=1)
 

@@ -30,7 +30,7 @@ def denoiser(**changes: object) -> Denoiser:
 
 def full() -> Denoiser:
     """A model with every condition, each of which has learned something."""
-    model = denoiser(halves=True, style=5, rhythm=12)
+    model = denoiser(halves=True, style=5, rhythm=12, sound=8, words=3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -58,6 +58,10 @@ def call(model: Denoiser, **changes: object) -> torch.Tensor:
         "style_known": torch.ones(2, 5, dtype=torch.bool),
         "rhythm": torch.rand(2, 5, 12, generator=rng),
         "with_rhythm": yes,
+        "sound": torch.randn(2, 5, 8, generator=rng),
+        "with_sound": yes,
+        "words": torch.randn(2, 5, 3, generator=rng),
+        "with_words": yes,
         **changes,
     }
     noisy = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(2))
@@ -66,7 +70,7 @@ def call(model: Denoiser, **changes: object) -> torch.Tensor:
 
 
 def test_new_conditions_begin_without_effect_on_a_model_that_had_none() -> None:
-    old, new = denoiser(), denoiser(halves=True, style=5, rhythm=12)
+    old, new = denoiser(), denoiser(halves=True, style=5, rhythm=12, sound=8, words=3)
     new.load_state_dict(old.state_dict(), strict=False)
     silent = {half: Words(torch.randn(2, 3, 384), torch.zeros(2, 3, dtype=torch.bool)) for half in HALVES}
     assert torch.allclose(call(old), call(new, halves=silent), atol=1e-6)
@@ -75,8 +79,10 @@ def test_new_conditions_begin_without_effect_on_a_model_that_had_none() -> None:
 def test_what_is_not_given_has_no_influence_and_what_is_given_has() -> None:
     model = full()
     no = torch.zeros(2, 5, dtype=torch.bool)
-    for values, flags in (("style", "style_known"), ("rhythm", "with_rhythm")):
-        other = torch.rand(2, 5, 5 if values == "style" else 12)
+    columns = {"style": 5, "rhythm": 12, "sound": 8, "words": 3}
+    for values, width in columns.items():
+        flags = "style_known" if values == "style" else f"with_{values}"
+        other = torch.rand(2, 5, width)
         other = other[:, 0] if values == "style" else other
         assert torch.equal(call(model, **{flags: no}), call(model, **{flags: no, values: other}))
         assert not torch.allclose(call(model), call(model, **{values: other}), atol=1e-4)
@@ -97,6 +103,12 @@ def test_what_is_not_given_has_no_influence_and_what_is_given_has() -> None:
     assert torch.allclose(call(model, halves=silent), call(model, halves={}), atol=1e-5)
 
 
+def test_a_model_without_a_plan_does_not_read_one() -> None:
+    other = torch.rand(2, 5, 6)
+    assert torch.equal(call(denoiser(plan=False)), call(denoiser(plan=False), plan=other))
+    assert not torch.allclose(call(denoiser()), call(denoiser(), plan=other), atol=1e-4)
+
+
 def embedding(rows: int = 2) -> TextEmbedding:
     rng = np.random.default_rng(0)
     return TextEmbedding(rng.normal(size=(rows, 3, 384)).astype(np.float32), np.ones((rows, 3), bool))
@@ -105,7 +117,11 @@ def embedding(rows: int = 2) -> TextEmbedding:
 def everything() -> Conditions:
     style = np.full((2, 5), 0.5, np.float32), np.ones((2, 5), bool)
     rhythm = np.ones((2, 8, 12), np.float32), np.ones((2, 8), bool)
-    return Conditions(embedding(), np.array([True, True]), dict.fromkeys(HALVES, embedding()), style, rhythm)
+    sound = np.ones((2, 8, 100), np.float32), np.ones((2, 8), bool)
+    words = np.ones((2, 8, 384), np.float32), np.ones((2, 8), bool)
+    return Conditions(
+        embedding(), np.array([True, True]), dict.fromkeys(HALVES, embedding()), style, rhythm, sound, words
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,15 +135,17 @@ def test_each_condition_is_dropped_alone(name: str) -> None:
     assert given.active == NAMES, "nothing was changed in place"
 
 
-def test_passes_lie_one_after_another_and_windows_are_cut_from_the_rhythm() -> None:
+def test_passes_lie_one_after_another_and_windows_are_cut_from_what_is_heard() -> None:
     given = everything()
     both = Conditions.stack([given, given.without("speech")])
-    assert both.rhythm is not None
-    assert both.rhythm[1].tolist() == [[True] * 8] * 2 + [[False] * 8] * 2
+    assert both.rhythm is not None and both.sound is not None and both.words is not None
+    assert both.rhythm[1].tolist() == both.sound[1].tolist() == [[True] * 8] * 2 + [[False] * 8] * 2
+    assert both.words[1].all()
     assert both.text.tokens.shape[0] == both.halves["upper"].mask.shape[0] == 4
-    window = given.window(2, 5).rhythm
-    assert window is not None
-    assert window[0].shape == (2, 3, 12)
+    window = given.window(2, 5)
+    for pair, width in ((window.rhythm, 12), (window.sound, 100), (window.words, 384)):
+        assert pair is not None
+        assert pair[0].shape == (2, 3, width) and pair[1].shape == (2, 3)
 
 
 def test_guidance_of_one_condition_is_classifier_free_guidance() -> None:
