@@ -8,6 +8,7 @@ import sys
 import bpy
 
 from ..backend.errors import UnderstudyError
+from ..backend.protocol.child import BLENDER_VARIABLE
 from ..backend.protocol.wire import child_environment, module_command
 from . import preferences
 
@@ -21,7 +22,10 @@ def run(arguments: list[str]) -> int:
     try:
         python = preferences.find_python()
         command = module_command(python, "understudy.backend.cli.main", arguments, preferences.PACKAGE_DIR)
-        return subprocess.run(command, env=child_environment(), check=False).returncode
+        environment = child_environment()
+        if bpy.app.binary_path:  # what `render` and `batch` render with, unless told otherwise
+            environment.setdefault(BLENDER_VARIABLE, bpy.app.binary_path)
+        return subprocess.run(command, env=environment, check=False).returncode
     except UnderstudyError as error:
         print(f"understudy: {error.message} {error.hint}".rstrip(), file=sys.stderr)
         return error.exit_code

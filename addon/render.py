@@ -157,7 +157,15 @@ def _as_film(scene: bpy.types.Scene) -> None:
     settings.file_format = "FFMPEG"
     film = scene.render.ffmpeg
     film.format, film.codec = "MPEG4", "H264"
+    film.audio_codec = "AAC" if _has_sound(scene) else "NONE"
+    film.audio_bitrate = 192
     film.constant_rate_factor, film.ffmpeg_preset, film.gopsize = "HIGH", "GOOD", 18
+
+
+def _has_sound(scene: bpy.types.Scene) -> bool:
+    editor = scene.sequence_editor
+    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", None) or ()
+    return any(strip.type == "SOUND" for strip in strips)
 
 
 def _need_egl(engine: str) -> None:

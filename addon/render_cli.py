@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--blend", type=Path, help="also save the scene as a .blend file")
     parser.add_argument("--shown-as", type=Path, help="output path written into the .blend (default: --out)")
+    parser.add_argument("--audio", type=Path, help="a sound that begins with the film")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument(
         "--follow", action=argparse.BooleanOptionalAction, help="let the camera follow the figure"
@@ -69,11 +70,13 @@ def _run(args: argparse.Namespace) -> None:
     import bpy
 
     from .render import render
-    from .scene import FIRST_FRAME, build_stage
+    from .scene import FIRST_FRAME, add_sound, build_stage
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     stage = build_stage(bpy.context, clip, resolution=resolution, follow=args.follow)
     scene = bpy.context.scene
+    if args.audio is not None and not add_sound(scene, args.audio.resolve(), FIRST_FRAME):
+        print("Warning: This Blender was built without sound, the film is silent.", flush=True)
     moment = args.frame if args.frame is not None else len(clip) // 2
     frame = FIRST_FRAME + min(moment * stage.clip.fps / clip.fps, len(stage.clip) - 1)
 

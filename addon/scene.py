@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -89,6 +90,17 @@ def set_rate(scene: bpy.types.Scene, fps: float) -> None:
     """Set a scene's frame rate; Blender wants a whole number over a base."""
     scene.render.fps = max(round(fps), 1)
     scene.render.fps_base = scene.render.fps / fps
+
+
+def add_sound(scene: bpy.types.Scene, path: Path, frame: int) -> bool:
+    """Let a sound file begin at a frame of the scene; False where this Blender was built without sound."""
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4 its only name
+    try:
+        strips.new_sound(name=path.name, filepath=str(path), channel=1, frame_start=frame)
+    except RuntimeError:
+        return False
+    return True
 
 
 def lens(resolution: tuple[int, int]) -> float:

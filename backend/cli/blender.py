@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from ..errors import BadInput, JobFailed
 from ..machine import has_module
-from ..protocol.child import BOOTSTRAP, PACKAGE_DIR, module_command
+from ..protocol.child import BLENDER_VARIABLE, BOOTSTRAP, PACKAGE_DIR, module_command
 
 # Inside the Blender program the arguments stand behind "--", and a script's exit code only counts
 # when the process is left by it.
@@ -34,12 +35,14 @@ def find_blender(asked: str | None) -> list[str]:
     """How Blender can be run here: ``["python", PATH]`` (a Python with bpy) or ``["blender", PATH]``.
 
     Args:
-        asked: a Blender program or a Python that has bpy, as the user named it; None looks for one.
+        asked: a Blender program or a Python that has bpy, as the user named it; None looks for one:
+            in the environment variable UNDERSTUDY_BLENDER, in this Python, on the PATH.
 
     Raises:
         BadInput: what the user named is not there.
         JobFailed: nothing was named and nothing was found.
     """
+    asked = asked or os.environ.get(BLENDER_VARIABLE) or None
     if asked is not None:
         program = shutil.which(asked)
         if program is None:

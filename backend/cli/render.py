@@ -7,6 +7,7 @@ import contextlib
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -34,12 +35,19 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--frame", type=int, help="frame of the clip for a .png, from 0 (default: the middle)"
     )
+    parser.add_argument("--audio", metavar="FILE", help="the voice, heard from the film's first frame on")
+    parser.add_argument(
+        "--follow",
+        action=argparse.BooleanOptionalAction,
+        help="let the camera follow the figure (default: where it travels)",
+    )
     parser.add_argument("--blender", metavar="PROGRAM", help="the Blender program, or a Python that has bpy")
     parser.add_argument("--json", action="store_true", help="print the result, or the error, as JSON")
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def check(args: argparse.Namespace) -> None:
+    """Refuse what could never be rendered, whatever the clip holds; :class:`BadInput` says why."""
     if args.out.suffix.lower() not in (".mp4", ".png"):
         raise BadInput(f"{args.out} must end in .mp4 or .png.", field="out")
     if args.blend is not None and args.blend.suffix.lower() != ".blend":
@@ -49,9 +57,20 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("Resolution must look like 1280x720, each side from 16 to 8192.", field="resolution")
     if not 1 <= args.samples <= 65536:
         raise BadInput(f"Samples must be between 1 and 65536, not {args.samples}.", field="samples")
-    targets = [path for path in (args.out, args.blend) if path is not None]
-    for target in targets:
+    if args.audio is not None and args.out.suffix.lower() != ".mp4":
+        raise BadInput("Only a .mp4 film has sound.", field="audio")
+    for target in targets_of(args):
         check_target(target)
+
+
+def targets_of(args: argparse.Namespace) -> list[Path]:
+    """The files that are written."""
+    return [path for path in (args.out, args.blend) if path is not None]
+
+
+def run(args: argparse.Namespace) -> int:
+    check(args)
+    targets = targets_of(args)
     clip = load_clip(args.clip)  # a broken file is told in a moment, not by a child after seconds
     if args.frame is not None and not 0 <= args.frame < len(clip):
         raise BadInput(f"The clip has frames 0 to {len(clip) - 1}, not {args.frame}.", field="frame")
@@ -66,26 +85,42 @@ def run(args: argparse.Namespace) -> int:
         if args.blend is not None:
             arguments += ["--blend", str(staged.path(args.blend).resolve())]
             arguments += ["--shown-as", str(args.out.resolve())]
+        if args.follow is not None:
+            arguments.append("--follow" if args.follow else "--no-follow")
+        if args.audio is not None:
+            from .soundtrack import soundtrack
+
+            voice = film.with_name("soundtrack.wav")  # in the hidden folder, which goes with it
+            soundtrack(Path(args.audio), voice, clip.seconds)
+            arguments += ["--audio", str(voice.resolve())]
         frames = len(clip) if args.out.suffix.lower() == ".mp4" else 1
         with Bar(not args.json) as bar:
-            _run_child(blender_command(found, "understudy.addon.render_cli", arguments), bar, frames)
+            warnings = _run_child(
+                blender_command(found, "understudy.addon.render_cli", arguments), bar, frames
+            )
         if not film.is_file():
             raise JobFailed("Blender ended without writing a picture.")
         staged.commit()
     if args.json:
-        print_json({"files": [str(path) for path in targets], "engine": args.engine})
+        files = [str(path) for path in targets]
+        print_json({"files": files, "engine": args.engine, "warnings": warnings})
     else:
+        for warning in warnings:
+            print(f"Warning: {warning}", file=sys.stderr)
         print("\n".join(str(path) for path in targets))
     return 0
 
 
-def _run_child(command: list[str], bar: Bar, frames: int) -> None:
+def _run_child(command: list[str], bar: Bar, frames: int) -> list[str]:
     """Run the rendering child; its exit code and last line become ours. It is ended with us.
+
+    Returns what it warned about.
 
     Rendering may take hours on purpose, so there is no time limit; Ctrl-C ends it.
     """
     child: subprocess.Popen[str] | None = None
     last: deque[str] = deque(maxlen=20)
+    warnings: list[str] = []
 
     def drain(lines: IO[str]) -> None:
         last.extend(line.strip() for line in lines if line.strip())
@@ -108,6 +143,8 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
         bar("render", 0, frames)
         seen: set[str] = set()
         for line in child.stdout:
+            if line.startswith("Warning: "):
+                warnings.append(line.removeprefix("Warning: ").strip())
             if match := _FRAME.match(line):
                 seen.add(match[1])
                 bar("render", min(len(seen), frames) - 1, frames)
@@ -120,7 +157,7 @@ def _run_child(command: list[str], bar: Bar, frames: int) -> None:
             child.kill()
             child.wait(timeout=10)
     if code == 0:
-        return
+        return warnings
     if code in (-6, 134):  # Workbench and EEVEE abort the process where EGL is missing or broken
         raise JobFailed(
             "Blender stopped hard: its graphics did not start.",

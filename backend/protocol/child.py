@@ -11,6 +11,9 @@ from typing import Any
 PACKAGE_DIR = Path(__file__).resolve().parents[2]
 """The root of the package that this file belongs to, whatever its folder is called."""
 
+BLENDER_VARIABLE = "UNDERSTUDY_BLENDER"
+"""Environment variable that names the Blender program; Blender sets it for the commands it runs."""
+
 # The package must be importable as `understudy` whatever its folder is called (a checkout is often
 # `main`, an extension lies beside others), so it is imported from its place instead of being looked up.
 # The empty entry of sys.path is the working directory: a stray numpy.py there must not be imported.

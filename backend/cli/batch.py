@@ -1,0 +1,228 @@
+"""``understudy batch``: many prompts, one after the other, for render farms and CI.
+
+Each line of the job file is a JSON object: the flags of ``generate``, a ``name`` for the files and, if it shall
+be rendered, ``render``. A failed job does not stop the others. Run again, a batch does only what is missing or
+changed. In the folder it leaves the files of each job, ``results.jsonl``, ``summary.json`` and ``junit.xml``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput, JobFailed, UnderstudyError
+from . import generate, render
+from .common import Bar, Staged, save_clip
+from .jobs import BatchJob, arguments_of, read_jobs, render_arguments
+from .junit import junit
+
+WARM = 2
+"""Packs kept in memory at a time."""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("batch", help="generate, and render, many prompts")
+    parser.add_argument("jobs", type=Path, metavar="JOBS.jsonl", help="one JSON object a line")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of all files")
+    parser.add_argument("--again", action="store_true", help="also do what an earlier run has done")
+    parser.add_argument("--blender", metavar="PROGRAM", help="the Blender program, or a Python that has bpy")
+    parser.add_argument("--json", action="store_true", help="print one JSON line a job")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    jobs = read_jobs(args.jobs)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"The folder {args.out} cannot be made: {error.strerror}.", field="out") from error
+    out = args.out.resolve()
+    batch = Batch(jobs, out, args.jobs.resolve().parent, blender=args.blender)
+    batch.check()
+    began = time.monotonic()
+    results: list[dict[str, Any]] = []
+    known = {} if args.again else _earlier(out / "results.jsonl")
+    interrupted = True
+    try:
+        for number, job in enumerate(jobs, 1):
+            result = _skipped(job, known.get(job.name), out) or batch.do(job, f"{number}/{len(jobs)}")
+            results.append(result)
+            known[job.name] = {**result, "state": "done" if result["state"] == "skipped" else result["state"]}
+            _write(out / "results.jsonl", "".join(_line(known[j.name]) for j in jobs if j.name in known))
+            _tell(result, number, len(jobs), as_json=args.json)
+        interrupted = False
+    finally:
+        summary = _summary(results, len(jobs), time.monotonic() - began)
+        _write(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        _write(out / "junit.xml", junit(args.jobs.stem, results))
+        if not args.json:
+            print(_sentence(summary, interrupted), file=sys.stderr)
+    return int(summary["failed"] > 0)
+
+
+class Batch:
+    """Does the jobs of one file.
+
+    Args:
+        jobs: all of them.
+        out: the folder of their files.
+        folder: of the job file.
+        blender: the program that renders; None looks for one.
+    """
+
+    def __init__(self, jobs: list[BatchJob], out: Path, folder: Path, *, blender: str | None) -> None:
+        self.jobs, self.out, self.folder, self.blender = jobs, out, folder, blender
+        self._pipelines: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    def check(self) -> None:
+        """Refuse the whole file, with the line's number, where one job could never be done."""
+        for job in self.jobs:
+            try:
+                with self._request(job) as (args, _):
+                    if job.render is not None:
+                        render.check(self._render_arguments(job, args, self._clips(job, args)[0]))
+            except UnderstudyError as error:
+                raise BadInput(
+                    f"Line {job.line}: {error.message}", hint=error.hint, field=error.field
+                ) from error
+
+    def do(self, job: BatchJob, place: str) -> dict[str, Any]:
+        """One job, whatever becomes of it."""
+        began = time.monotonic()
+        result: dict[str, Any] = {"name": job.name, "line": job.line, "state": "done", "hash": job.digest}
+        try:
+            result |= self._do(job, place)
+        except UnderstudyError as error:
+            result |= {"state": "failed", "code": error.code, "error": error.message, "hint": error.hint}
+        except (Exception, MemoryError) as error:  # the others shall not suffer from a fault of ours
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            result |= {"state": "failed", "code": JobFailed.code, "error": f"This went wrong: {reason}."}
+        return {**result, "seconds": round(time.monotonic() - began, 3)}
+
+    def _do(self, job: BatchJob, place: str) -> dict[str, Any]:
+        from ..known import warnings_of
+
+        with self._request(job) as (args, params):
+            targets = self._clips(job, args)
+            with Bar(True) as bar:
+                clips = generate.perform(
+                    params, lambda stage, *steps: bar(f"{place} {stage}", *steps), self._pipeline
+                )
+            with Staged() as staged:
+                for clip, target in zip(clips, targets, strict=True):
+                    save_clip(clip, staged.path(target), generate.output_dialect(target, args.dialect))
+                staged.commit()
+            files = list(targets)
+            if job.render is not None:
+                for target in targets:
+                    rendering = self._render_arguments(job, args, target)
+                    with contextlib.redirect_stdout(io.StringIO()):  # the batch reports by itself
+                        render.run(rendering)
+                    files += [path for path in (rendering.out, rendering.blend) if path is not None]
+        return {
+            "files": [{"file": path.name, "bytes": path.stat().st_size} for path in files],
+            "clip_seconds": round(clips[0].seconds, 3),
+            "licence": clips[0].meta.get("licence"),
+            "warnings": warnings_of(clips),
+        }
+
+    @contextlib.contextmanager
+    def _request(self, job: BatchJob) -> Iterator[tuple[argparse.Namespace, Any]]:
+        """The arguments of ``generate`` and the request they make; values given as files live in between."""
+        with tempfile.TemporaryDirectory(prefix="understudy-batch-") as notes:
+            suffix = "bvh" if job.flags.get("dialect") == "bvh" else "npz"
+            out = self.out / f"{job.name}.{suffix}"
+            args = arguments_of(job.flags, out, self.folder, Path(notes))
+            yield args, generate.request_of(args)
+
+    def _clips(self, job: BatchJob, args: argparse.Namespace) -> list[Path]:
+        if job.render is not None and args.out.suffix != ".npz":
+            raise BadInput("Only .npz clips can be rendered, leave the dialect bvh out.", field="dialect")
+        return generate.targets_of(args.out, args.samples)
+
+    def _render_arguments(self, job: BatchJob, args: argparse.Namespace, clip: Path) -> argparse.Namespace:
+        assert job.render is not None
+        out = clip.with_suffix("." + job.render.get("format", "mp4"))
+        return render_arguments(job.render, clip, out, speech=args.speech, blender=self.blender)
+
+    def _pipeline(self, pack: str, device: str) -> Any:
+        from .. import worker
+
+        key = (pack, device)
+        if key not in self._pipelines:
+            self._pipelines[key] = worker.load_shipped(pack, device)
+        self._pipelines.move_to_end(key)
+        while len(self._pipelines) > WARM:
+            self._pipelines.popitem(last=False)
+        return self._pipelines[key]
+
+
+def _earlier(path: Path) -> dict[str, dict[str, Any]]:
+    """The results of an earlier run by name; what cannot be read counts as not done."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = {}
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            found[value["name"]] = value
+    return found
+
+
+def _skipped(job: BatchJob, earlier: dict[str, Any] | None, out: Path) -> dict[str, Any] | None:
+    """The earlier result where it is the same job and all its files are whole; else None."""
+    if earlier is None or earlier.get("state") != "done" or earlier.get("hash") != job.digest:
+        return None
+    files = earlier.get("files")
+    try:
+        whole = bool(files) and all((out / f["file"]).stat().st_size == f["bytes"] for f in files or ())
+    except (OSError, KeyError, TypeError):
+        whole = False
+    return {**earlier, "line": job.line, "state": "skipped", "seconds": 0.0} if whole else None
+
+
+def _line(result: dict[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False, default=str) + "\n"
+
+
+def _tell(result: dict[str, Any], number: int, total: int, *, as_json: bool) -> None:
+    if as_json:
+        print(_line(result), end="", flush=True)
+        return
+    told = {"done": f"{result['seconds']:.1f} s", "skipped": "done before"}.get(result["state"])
+    print(f"{number}/{total}  {result['name']}  {told or 'FAILED: ' + result['error']}", flush=True)
+    for warning in result.get("warnings", ()):
+        print(f"Warning: {warning}", file=sys.stderr)
+
+
+def _summary(results: Iterable[dict[str, Any]], asked: int, seconds: float) -> dict[str, Any]:
+    results = list(results)
+    counts = {state: sum(r["state"] == state for r in results) for state in ("done", "skipped", "failed")}
+    return {"jobs": asked, **counts, "seconds": round(seconds, 3), "results": results}
+
+
+def _sentence(summary: dict[str, Any], interrupted: bool) -> str:
+    parts = [f"{summary['done']} done", f"{summary['skipped']} done before", f"{summary['failed']} failed"]
+    words = "Interrupted" if interrupted else "Finished"
+    return f"{words}: {', '.join(parts)}, of {summary['jobs']}."
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file of the report at once."""
+    with Staged() as staged:
+        staged.path(path).write_text(text, encoding="utf-8")
+        staged.commit()
