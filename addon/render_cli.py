@@ -61,9 +61,9 @@ def _run(args: argparse.Namespace) -> None:
     if not 1 <= args.samples <= 65536:
         raise BadInput(f"Samples must be between 1 and 65536, not {args.samples}.", field="samples")
 
-    from ..backend.motion.npz import read_clip
+    from ..backend.motion.reading import read_motion
 
-    clip = read_clip(args.clip)
+    clip = read_motion(args.clip).clip
     if args.frame is not None and not 0 <= args.frame < len(clip):
         raise BadInput(f"The clip has frames 0 to {len(clip) - 1}, not {args.frame}.", field="frame")
 

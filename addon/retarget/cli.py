@@ -43,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Do it; what was done as plain data."""
     from ...backend.motion.mapping import mapping_from_json
-    from ...backend.motion.npz import read_clip
+    from ...backend.motion.reading import read_motion
 
-    clip = read_clip(args.clip)
+    clip = read_motion(args.clip).clip
     mapping = None
     if args.mapping is not None:
         try:

@@ -1,35 +1,14 @@
-"""The name tables: those that come with the add-on, and the user's own beside them. No Blender in here."""
+"""The name tables: those that come with Understudy, and the user's own beside them. No Blender in here."""
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
 from pathlib import Path
 
 from ...backend.errors import BadInput
-from ...backend.motion.rig_names import Family, family_from_json
+from ...backend.motion.rig_families import FOLDER, built_in, read_family
+from ...backend.motion.rig_names import Family
 
-FOLDER = Path(__file__).parent / "families"
-
-
-@lru_cache(maxsize=1)
-def built_in() -> tuple[Family, ...]:
-    """The families of this folder."""
-    return tuple(read_family(path) for path in sorted(FOLDER.glob("*.json")))
-
-
-def read_family(path: Path) -> Family:
-    """One table.
-
-    Raises:
-        BadInput: the file cannot be read; its name is in the sentence.
-    """
-    try:
-        return family_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except BadInput as error:
-        raise BadInput(f"{path.name}: {error.message}", field=error.field) from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path.name} is not a readable JSON file.", field="families") from error
+__all__ = ["FOLDER", "built_in", "families", "read_family"]
 
 
 def families(user_folder: Path | None = None) -> tuple[list[Family], list[str]]:

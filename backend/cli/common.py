@@ -118,15 +118,11 @@ def save_clip(clip: Any, path: Path, dialect: str) -> None:
         write_clip(clip, path, dialect=dialect)  # type: ignore[arg-type]
 
 
-def load_clip(path: Path) -> Any:
-    """Read a clip from an ``.npz`` of any dialect."""
-    from ..motion.npz import read_clip
+def load_clip(path: Path, *, fps: float | None = None) -> Any:
+    """Read a clip from a motion file of any kind; ``fps`` instead of the rate that it states."""
+    from ..motion.reading import read_motion
 
-    if path.suffix.lower() != ".npz":
-        raise BadInput(f"{path} is not an .npz file.", field="clip")
-    if not path.is_file():
-        raise BadInput(f"There is no file {path}.", field="clip")
-    return read_clip(path)
+    return read_motion(path, fps=fps).clip
 
 
 def megabytes(size: int) -> str:

@@ -10,7 +10,9 @@ from .common import load_clip, print_json
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("describe", help="tell in words what a clip shows")
-    parser.add_argument("clip", type=Path, metavar="CLIP", help="an .npz clip of any dialect")
+    parser.add_argument(
+        "clip", type=Path, metavar="CLIP", help="a motion file: .npz of any dialect, .bvh, .amc or .npy"
+    )
     parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--json", action="store_true", help="print the sentences, or the error, as JSON")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .common import load_clip, print_json
+from .common import print_json
 
 _BARS = " .:-=+*#"
 _FEET = ("left ankle", "left toe", "right ankle", "right toe")
@@ -16,7 +16,10 @@ _FEET = ("left ankle", "left toe", "right ankle", "right toe")
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("info", help="show what a clip or a recording contains")
     parser.add_argument(
-        "clip", type=Path, metavar="FILE", help="an .npz clip of any dialect, or a sound file"
+        "clip",
+        type=Path,
+        metavar="FILE",
+        help="a motion file (.npz of any dialect, .bvh, .amc, .npy), or a sound file",
     )
     parser.add_argument("--json", action="store_true", help="print the facts, or the error, as JSON")
     parser.set_defaults(run=run)
@@ -26,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from ..speech.audio import SUFFIXES
 
     sound = args.clip.suffix.lower() in SUFFIXES
-    facts = describe_sound(args.clip) if sound else describe(load_clip(args.clip))
+    facts = describe_sound(args.clip) if sound else describe_file(args.clip)
     if args.json:
         print_json({"file": str(args.clip), **facts})
         return 0
@@ -34,6 +37,14 @@ def run(args: argparse.Namespace) -> int:
     for name, value in _sound_lines(facts) if sound else _lines(facts):
         print(f"  {name:<13} {value}")
     return 0
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """The facts about a motion file: its layout, and what its clip holds."""
+    from ..motion.reading import read_motion
+
+    contents = read_motion(path)
+    return {"layout": contents.layout, **describe(contents.clip)}
 
 
 def describe(clip: Any) -> dict[str, Any]:
@@ -90,6 +101,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     travel, contacts = facts["root_travel"], facts["contacts"]
     known = [name for name, is_known in facts["known"].items() if is_known]
     lines = [
+        ("layout", facts["layout"]),
         ("length", f"{facts['seconds']:.2f} s, {facts['frames']} frames at {facts['fps']:g} fps"),
         (
             "root travel",

@@ -319,6 +319,18 @@ def test_convert_to_bvh(run: Run, clip_file: Path, tmp_path: Path) -> None:
     assert (tmp_path / "walk.bvh").read_text().startswith("HIERARCHY")
 
 
+@pytest.mark.parametrize(("file", "rate"), [("amc/02/02_03.amc", 120), ("bvh_mb/02/02_03.bvh", 120)])
+def test_convert_reads_captured_motion(run: Run, tmp_path: Path, file: str, rate: int) -> None:
+    source = Path(__file__).parents[1] / "data" / "raw" / "cmu" / file
+    code, text, _ = run("info", source, "--json")
+    facts = json.loads(text)
+    assert code == 0
+    assert facts["fps"] == rate
+    assert facts["layout"].startswith(("BVH", "ASF/AMC"))
+    assert run("convert", source, tmp_path / "a.npz", "--source-fps", "60", "--fps", "30")[0] == 0
+    assert read_clip(tmp_path / "a.npz").seconds == pytest.approx(facts["frames"] / 60, abs=1 / 30)
+
+
 @pytest.mark.parametrize("fps", ["0", "-1", "nan", "inf", "1e9"])
 def test_convert_refuses_impossible_rates(run: Run, clip_file: Path, tmp_path: Path, fps: str) -> None:
     code, _, errors = run("convert", clip_file, tmp_path / "o.npz", "--fps", fps)
