@@ -18,6 +18,7 @@ from ..backend.motion.clip import mirror, place_at_origin, resample
 from ..backend.motion.contacts import detect_contacts
 from ..backend.motion.features import FPS, features_from_clip
 from ..backend.motion.npz import read_clip
+from ..backend.speech.voice import TALKING
 from .actions import actions_of
 from .augment import extend
 from .data.captions import mirror_caption
@@ -37,6 +38,10 @@ class Motion:
     mirrored: bool
     energy: float = 0.5
     """Mean energy level of what is captioned of it, 0 (idle) to 1 (intense); medium where unknown."""
+    speech: Path | None = None
+    """The recording that begins with it; none where it is played faster or slower."""
+    words: Path | None = None
+    """What is said in it, as JSON."""
 
     def __len__(self) -> int:
         return len(self.features["lower_trans"])
@@ -112,7 +117,7 @@ def _extended(segment: Segment) -> Segment | None:
     longer = extend(cut, round(LONG * FPS))
     if longer is None:
         return None
-    motion = replace(segment.motion, name=segment.name + "--long", features=longer)
+    motion = replace(segment.motion, name=segment.name + "--long", features=longer, speech=None, words=None)
     return replace(segment, name=motion.name, motion=motion, start=0, stop=len(motion))
 
 
@@ -124,7 +129,7 @@ def load_corpus(
     extended: bool = True,
     speeds: tuple[float, ...] = (),
 ) -> Corpus:
-    """Read the index and every motion it names.
+    """Read the index and every motion it names. Who is recorded and not described is told as talking.
 
     Args:
         store: folder with ``index.parquet`` and ``clips``.
@@ -151,11 +156,16 @@ def load_corpus(
             path = store / item.path
             features, known = _features(path, store / "features", mirrored=flip, speed=speed)
             energy = float(np.mean(energies[item.path] or [0.5]))
-            motions[key] = Motion(path.stem + tag, item.dataset, item.split, features, known, flip, energy)
+            motions[key] = Motion(
+                path.stem + tag, item.dataset, item.split, features, known, flip, energy,
+                speech=store / item.speech if item.speech and speed == 1 else None,
+                words=store / item.words if item.words and speed == 1 else None,
+            )  # fmt: skip
         motion = motions[key]
         start = round(item.start_frame * FPS / item.fps / speed)
         stop = min(round(item.end_frame * FPS / item.fps / speed), len(motion))
-        captions = tuple(mirror_caption(text) if flip else text for text in item.text)
+        texts = item.text or ([TALKING] if item.speech else [])
+        captions = tuple(mirror_caption(text) if flip else text for text in texts)
         if captions and stop - start >= MIN_FRAMES:
             name = item.motion_name + ("--mirror" if flip else "") + tag
             segments.append(Segment(name, motion, start, stop, captions, item.metadata, item.emotion))

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..motion.rhythm import PER_LATENT
 from .features import FPS, SpeechFeatures
+from .spectrum import MELS
 from .words import Word
 
 GROUPS = 20
@@ -29,7 +30,7 @@ def frames_of(features: SpeechFeatures, index: np.ndarray) -> np.ndarray:
     """Sound (N, :data:`SOUND`) of the frames ``index`` (N,): groups of the mel, then loudness, voicing, activity,
     onset and pitch."""
     energy = np.exp(np.asarray(features.mel[index], np.float64))
-    bands = np.log(energy.reshape(len(index), GROUPS, -1).mean(axis=2) + 1e-4)
+    bands = np.log(energy.reshape(len(index), GROUPS, MELS // GROUPS).mean(axis=2) + 1e-4)
     pitch = np.asarray(features.pitch[index], np.float64)
     rest = [
         np.maximum(features.loudness[index], -40.0) / 20.0,
@@ -52,7 +53,7 @@ def silence(frames: int) -> np.ndarray:
     """:func:`sound` (frames, :data:`SOUND`) of nothing."""
     quiet = np.full(frames, -60.0, np.float32)
     zero = np.zeros(frames, np.float32)
-    mel = np.full((frames, 80), -14.0, np.float32)
+    mel = np.full((frames, MELS), -14.0, np.float32)
     return sound(SpeechFeatures(mel, zero, quiet, zero, zero, zero, seconds=frames / FPS))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -11,16 +11,20 @@ from diffusers import DDPMScheduler
 from pydantic import Field
 from torch import Tensor, nn
 
+from ...backend.errors import BadInput
 from ...backend.models.diffusion import HALVES, Denoiser, DiffusionConfig, Words
 from ...backend.models.style import FIELDS
 from ...backend.motion.rhythm import CHANNELS, PER_LATENT
+from ...backend.speech.hearing import HEARD
 from ...backend.text import WIDTH
 from ..actions import actions_of
 from ..dataset import Segment, load_corpus
 from ..styles import SegmentStyles, StyleDropout
+from ..voices import Voices
 from ..weights import Chooser, Weighting
 from .common import StageConfig, main_first, send, set_up, train, warm_start
 from .latents import Latents, load_tokenizers
+from .windows import GIVEN, Drawn, Windows, not_as_heard
 from .wording import Captions, Use, Wording
 
 
@@ -29,7 +33,7 @@ class DiffusionStage(StageConfig):
 
     tokenizers: dict[str, Path]
     planned: list[str] = ["lower_trans", "upper"]
-    """The parts whose tokens the language model plans."""
+    """The parts whose tokens the language model plans; none: the model reads no plan."""
     model: dict[str, Any] = {}
     text_dropout: float = 0.15
     plan_dropout: float = 0.15
@@ -37,11 +41,17 @@ class DiffusionStage(StageConfig):
     """Share of planned tokens replaced at random: the language model will not be perfect either."""
     known_share: float = 0.35
     """Share of windows in which some frames are given."""
+    known_frames: tuple[int, int] = (1, 12)
+    """How many of the first latent frames, at least and at most; SynTalker's seed pose is always 4."""
     halves: float = Field(0.0, ge=0, le=1)
     """Share of windows with a prompt for each half of the body: half of them are the legs of one clip and the
     upper body of another (after SINC, Athanasiou et al. 2023), the others one clip told twice."""
     rhythm: float = Field(0.0, ge=0, le=1)
     """Share of windows that are told their rhythm; half of these have no plan."""
+    speech: float = Field(0.0, ge=0, le=1)
+    """Share of windows with a recording that hear it; half of these have no plan."""
+    words: float = Field(0.0, ge=0, le=1)
+    """Share of windows with a transcript that are told the words."""
     style: StyleDropout | None = None
     """Condition on style; without it there is none."""
     speeds: list[Annotated[float, Field(gt=0)]] = []
@@ -52,47 +62,6 @@ class DiffusionStage(StageConfig):
     """Other words and emotion tokens for captions."""
 
 
-class Windows(NamedTuple):
-    """A batch for the denoiser: clean latents, plan and noise (B, L, D), diffusion steps (B,), text
-    (B, W, 384) with its mask (B, W), and what is given: with_text (B,), with_plan, known_mask (B, L); mask
-    (B, L) of the frames that exist, known_columns (B, 1, D) of the parts that count; lower and upper
-    (B, W, 384) with their masks; style and style_known (B, 5), rhythm (B, L, 12) and with_rhythm (B, L)."""
-
-    clean: np.ndarray
-    plan: np.ndarray
-    noise: np.ndarray
-    timesteps: np.ndarray
-    text: np.ndarray
-    text_mask: np.ndarray
-    with_text: np.ndarray
-    with_plan: np.ndarray
-    known_mask: np.ndarray
-    mask: np.ndarray
-    known_columns: np.ndarray
-    lower: np.ndarray
-    lower_mask: np.ndarray
-    upper: np.ndarray
-    upper_mask: np.ndarray
-    style: np.ndarray
-    style_known: np.ndarray
-    rhythm: np.ndarray
-    with_rhythm: np.ndarray
-
-
-class Drawn(NamedTuple):
-    """A window of one segment: clean and plan (L, D), known (D,), rhythm (L, 12) or ``None``."""
-
-    clean: np.ndarray
-    plan: np.ndarray
-    known: np.ndarray
-    rhythm: np.ndarray | None
-
-
-GIVEN = (
-    "text", "text_mask", "with_text", "plan", "with_plan", "known_mask", "mask",
-    "style", "style_known", "rhythm", "with_rhythm",
-)  # fmt: skip
-"""What of a batch goes to the denoiser as it is."""
 RHYTHM = PER_LATENT * len(CHANNELS)
 ACROBATIC = frozenset({"cartwheel", "flip", "crawl", "fall", "climb", "swim", "sit"})
 """Actions of the whole body: no half of them goes with another's."""
@@ -111,12 +80,26 @@ def run(config: DiffusionStage) -> dict[str, float]:
     with main_first():
         corpus = load_corpus(config.store, datasets=tuple(config.datasets), speeds=tuple(config.speeds))
         captions = Captions(corpus.segments, config.wording, config.store / "features")
+        voices = Voices(
+            corpus.motions if config.speech or config.words else (),
+            config.store / "features",
+            words=config.words > 0,
+        )
+    if (config.speech or config.words) and not voices:
+        raise BadInput(
+            f"Nothing in {config.store} has a recording to hear.",
+            hint="Prepare a set with speech, such as beat2, or leave speech and words out.",
+            field="speech",
+        )
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers, device=device)
     conditions = {
         "halves": config.halves > 0,
         "style": len(FIELDS) if config.style is not None else 0,
         "rhythm": RHYTHM if config.rhythm else 0,
+        "sound": HEARD if config.speech else 0,
+        "words": WIDTH if config.words else 0,
+        "plan": bool(config.planned),
     }
     model_config = DiffusionConfig(parts=latents.widths, text_width=WIDTH, **conditions, **config.model)
     model = Denoiser(model_config).to(device)
@@ -127,7 +110,7 @@ def run(config: DiffusionStage) -> dict[str, float]:
     mean, std = model.mean.cpu().numpy(), model.std.cpu().numpy()
     codebooks = {part: t.codebooks[0].numpy() for part, t in tokenizers.items()}
     model.alphas.copy_(torch.from_numpy(training_alphas(model_config.train_steps)))
-    size = model_config.window
+    size, stride = model_config.window, latents.stride
     styles = SegmentStyles(corpus.segments) if config.style is not None else None
 
     def sample(segment: Segment, rng: np.random.Generator, augment: bool) -> Drawn | None:
@@ -152,7 +135,10 @@ def run(config: DiffusionStage) -> dict[str, float]:
                 columns.append(np.zeros((last - first, codebook.shape[1])))
         clean = (encoded.latents[first:last] - mean) / std * encoded.known
         rhythm = None if encoded.rhythm is None else encoded.rhythm[first:last]
-        return Drawn(clean, np.concatenate(columns, axis=1), encoded.known, rhythm)
+        heard = segment.motion, encoded.phase + first * stride, last - first
+        sound = voices.sound(*heard) if config.speech else None
+        words = voices.words(*heard) if config.words else None
+        return Drawn(clean, np.concatenate(columns, axis=1), encoded.known, rhythm, sound, words)
 
     places = dict(zip(latents.widths, np.cumsum([0, *latents.widths.values()])[:-1], strict=True))
 
@@ -179,8 +165,8 @@ def run(config: DiffusionStage) -> dict[str, float]:
             return None
         clean = np.where(legs, below.clean[:length], above.clean[:length])
         plan = np.where(legs, below.plan[:length], above.plan[:length])
-        rhythm = None if above.rhythm is None else above.rhythm[:length]
-        return Drawn(clean, plan, np.where(legs, below.known, above.known), rhythm), other
+        heard = [None if one is None else one[:length] for one in (above.rhythm, above.sound, above.words)]
+        return Drawn(clean, plan, np.where(legs, below.known, above.known), *heard), other
 
     def windows(segments: list[Segment], rng: np.random.Generator, use: Use = "training") -> Windows:
         augment = use == "training"
@@ -188,7 +174,9 @@ def run(config: DiffusionStage) -> dict[str, float]:
         clean, plan = np.zeros((2, count, size, width), np.float32)
         known_columns = np.zeros((count, 1, width), np.float32)
         rhythm = np.zeros((count, size, RHYTHM), np.float32)
-        mask, with_plan, known_mask, with_rhythm = np.zeros((4, count, size), bool)
+        sound = np.zeros((count, size, model_config.sound), np.float32)
+        words = np.zeros((count, size, model_config.words), np.float32)
+        mask, with_plan, known_mask, with_rhythm, with_sound, with_words = np.zeros((6, count, size), bool)
         with_text = rng.random(count) >= (config.text_dropout if augment else 0.0)
         prompts: list[str | None] = []
         lower: list[str | None] = [None] * count
@@ -221,8 +209,13 @@ def run(config: DiffusionStage) -> dict[str, float]:
             if drawn.rhythm is not None and augment and rng.random() < config.rhythm:
                 rhythm[i, :length], with_rhythm[i, :length] = drawn.rhythm, True
                 with_plan[i] &= rng.random() < 0.5
+            if drawn.sound is not None and (not augment or rng.random() < config.speech):
+                sound[i, :length], with_sound[i, :length] = drawn.sound, True
+                with_plan[i] &= not augment or rng.random() < 0.5
+            if drawn.words is not None and (not augment or rng.random() < config.words):
+                words[i, :length], with_words[i, :length] = drawn.words, True
             if rng.random() < config.known_share:
-                known_mask[i, : int(rng.integers(1, 13))] = True
+                known_mask[i, : int(rng.integers(config.known_frames[0], config.known_frames[1] + 1))] = True
                 if rng.random() < 0.3:
                     known_mask[i, max(length - int(rng.integers(1, 5)), 0) : length] = True
             known_mask[i] &= mask[i]
@@ -233,6 +226,7 @@ def run(config: DiffusionStage) -> dict[str, float]:
         return Windows(
             clean, plan, noise, timesteps, text, text_mask, with_text, with_plan, known_mask, mask, known_columns,
             *captions.batch(lower), *captions.batch(upper), style, style_known, rhythm, with_rhythm,
+            sound, with_sound, words, with_words,
         )  # fmt: skip
 
     def denoising_loss(batch: Windows) -> Tensor:
@@ -269,7 +263,11 @@ def run(config: DiffusionStage) -> dict[str, float]:
             if segments:
                 rng = np.random.default_rng(7)
                 chosen = [segments[i] for i in rng.integers(len(segments), size=64)]
-                numbers[name] = denoising_loss(windows(chosen, rng, "plain")).item()
+                batch = windows(chosen, rng, "plain")
+                numbers[name] = denoising_loss(batch).item()
+                if batch.with_sound.any():
+                    for heard, changed in not_as_heard(batch).items():
+                        numbers[f"{name}_{heard}"] = denoising_loss(changed).item()
         return numbers
 
     return train(

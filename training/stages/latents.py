@@ -47,7 +47,7 @@ def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One motion from one starting frame ``phase``.
+    """One motion from one starting frame ``phase`` on.
 
     latents (L, D) of all parts side by side, codes ``{part: (L,)}``, known (D,) which columns count,
     rhythm (L, 12) of the four frames of each latent frame; ``None`` where the upper body is not known.
@@ -57,6 +57,7 @@ class Encoded:
     codes: dict[str, np.ndarray]
     known: np.ndarray
     rhythm: np.ndarray | None = None
+    phase: int = 0
 
 
 class Latents:
@@ -113,7 +114,7 @@ class Latents:
         rhythm = None
         if motion.known["upper"]:
             rhythm = per_latent(rhythm_of_features(motion.features["upper"][phase : phase + frames]))
-        return Encoded(np.concatenate(columns, axis=1), codes, np.concatenate(known), rhythm)
+        return Encoded(np.concatenate(columns, axis=1), codes, np.concatenate(known), rhythm, phase)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and spread (D,) of the latents, over the frames that know each column."""
