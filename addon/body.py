@@ -51,21 +51,37 @@ def add_body(context: bpy.types.Context, name: str = "Understudy") -> bpy.types.
     Returns:
         The armature object. The mesh is its child.
     """
-    if context.view_layer.objects.active is not None and context.view_layer.objects.active.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+    leave_mode(context)
     armature = _armature(context, name)
     shape = mannequin()
     mesh = _skin(name, shape)
+    wear(context, armature, mesh)
+    add_shapes(mesh, armature, {key: to_blender(offsets) for key, offsets in shape.shapes.items()})
+    select(context, armature)
+    return armature
+
+
+def leave_mode(context: bpy.types.Context) -> None:
+    """Object mode, whatever the mode is now."""
+    active = context.view_layer.objects.active
+    if active is not None and active.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def wear(context: bpy.types.Context, armature: bpy.types.Object, mesh: bpy.types.Object) -> None:
+    """Link a mesh to the scene and let an armature move it."""
     _collection(context).objects.link(mesh)
     mesh.parent = armature
-    add_shapes(mesh, armature, {key: to_blender(offsets) for key, offsets in shape.shapes.items()})
     modifier = mesh.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
+
+
+def select(context: bpy.types.Context, armature: bpy.types.Object) -> None:
+    """Make one object the only selected and the active one."""
     for other in context.selected_objects:
         other.select_set(False)
     armature.select_set(True)
     context.view_layer.objects.active = armature
-    return armature
 
 
 def _collection(context: bpy.types.Context) -> bpy.types.Collection:
@@ -76,24 +92,23 @@ def _collection(context: bpy.types.Context) -> bpy.types.Collection:
 # --- armature ---------------------------------------------------------------------------------------------
 
 
-def _armature(context: bpy.types.Context, name: str) -> bpy.types.Object:
+def _armature(context: bpy.types.Context, name: str, rest: np.ndarray | None = None) -> bpy.types.Object:
+    """The 55 bones at rest joints (55, 3) of the clip's world, those of our own body by default."""
     data = bpy.data.armatures.new(name)
     data.display_type = "STICK"
     armature = bpy.data.objects.new(name, data)
     _collection(context).objects.link(armature)
     context.view_layer.objects.active = armature
-    joints = to_blender(rest_joints())
-    directions = _directions(joints)
+    joints = to_blender(rest_joints() if rest is None else rest)
+    directions = _directions(joints, ours=rest is None)
 
     bpy.ops.object.mode_set(mode="EDIT")
     for i, joint_name in enumerate(JOINT_NAMES):
         bone = data.edit_bones.new(joint_name)
-        bone.head = joints[i]
-        bone.tail = joints[i] + (0, 0, float(np.clip(0.6 * np.linalg.norm(directions[i]), 0.012, 0.2)))
-        bone.align_roll(Vector((0, -1, 0)))
         if PARENTS[i] >= 0:
             bone.parent = data.edit_bones[JOINT_NAMES[PARENTS[i]]]
             bone.use_connect = False
+    place_bones(data, joints, directions)
     bpy.ops.object.mode_set(mode="OBJECT")
 
     for part, names in _bone_collections().items():
@@ -107,8 +122,18 @@ def _armature(context: bpy.types.Context, name: str) -> bpy.types.Object:
         bone.color.palette = _PALETTES.get(joint_name.split("_")[0], "THEME09")
         _wear_ring(bone, ring, directions[i])
     # The rest pose has its origin at the chest, as SMPL-X bodies do; the fresh body stands.
-    armature.pose.bones["pelvis"].location = (0.0, -REST_FLOOR, 0.0)
+    if rest is None:
+        armature.pose.bones["pelvis"].location = (0.0, -REST_FLOOR, 0.0)
     return armature
+
+
+def place_bones(data: bpy.types.Armature, joints: np.ndarray, directions: np.ndarray) -> None:
+    """Put the edit bones' heads at the joints (55, 3), pointing up: see this module's first lines."""
+    for i, joint_name in enumerate(JOINT_NAMES):
+        bone = data.edit_bones[joint_name]
+        bone.head = joints[i]
+        bone.tail = joints[i] + (0, 0, float(np.clip(0.6 * np.linalg.norm(directions[i]), 0.012, 0.2)))
+        bone.align_roll(Vector((0, -1, 0)))
 
 
 def _bone_collections() -> dict[str, list[str]]:
@@ -121,8 +146,11 @@ def _bone_collections() -> dict[str, list[str]]:
     }
 
 
-def _directions(joints: np.ndarray) -> np.ndarray:
-    """(55, 3) from each joint to the end of its segment, Blender's axes, metres."""
+def _directions(joints: np.ndarray, *, ours: bool = True) -> np.ndarray:
+    """(55, 3) from each joint (55, 3) to the end of its segment, Blender's axes, metres.
+
+    On bodies that are not ``ours`` the last phalanges are as long as the ones before.
+    """
     children = {
         "pelvis": "spine1", "spine1": "spine2", "spine2": "spine3", "spine3": "neck", "neck": "head",
         "left_hip": "left_knee", "left_knee": "left_ankle", "left_ankle": "left_foot",
@@ -135,8 +163,9 @@ def _directions(joints: np.ndarray) -> np.ndarray:
     ends |= {"left_foot": np.array([0.006, -0.06, 0.0]), "head": np.array([0.0, 0.0, 0.17])}
     ends |= {"jaw": np.array([0, -0.07, -0.03]), "left_eye_smplhf": np.array([0.0, -0.04, 0.0])}
     for finger in FINGERS:
-        tip = to_blender(finger_tip(finger))
-        ends[f"left_{finger}3"] = tip - joints[INDEX[f"left_{finger}3"]]
+        last = joints[INDEX[f"left_{finger}3"]]
+        tip = to_blender(finger_tip(finger)) if ours else 2 * last - joints[INDEX[f"left_{finger}2"]]
+        ends[f"left_{finger}3"] = tip - last
     for left in [n for n in ends if n.startswith("left_")]:
         ends[left.replace("left_", "right_")] = ends[left] * (-1, 1, 1)
     return np.array([ends[n] for n in JOINT_NAMES], float)
@@ -192,15 +221,20 @@ def _skin(name: str, shape: Mannequin) -> bpy.types.Object:
     for zone in ZONES:
         mesh.materials.append(_material(zone))
     skin = bpy.data.objects.new(f"{name} mesh", mesh)
+    add_weights(skin, shape.weights)
+    return skin
+
+
+def add_weights(skin: bpy.types.Object, weights: np.ndarray) -> None:
+    """Vertex groups of skin weights (V, 55), one a joint."""
     for i, joint_name in enumerate(JOINT_NAMES):
         group = skin.vertex_groups.new(name=joint_name)
-        column = shape.weights[:, i]
+        column = weights[:, i]
         full = np.flatnonzero(column >= 0.9995)
         if len(full):
             group.add(full.tolist(), 1.0, "REPLACE")
         for vertex in np.flatnonzero((column > 0) & (column < 0.9995)).tolist():
             group.add((vertex,), float(column[vertex]), "REPLACE")
-    return skin
 
 
 def _material(zone: str) -> bpy.types.Material:

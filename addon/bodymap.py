@@ -8,6 +8,7 @@ bone's quaternion is the joint's rotation unchanged. Any other rest orientation 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..backend.errors import BadInput
 from ..backend.motion import rotations
-from ..backend.motion.skeleton import INDEX, JOINT_NAMES, NUM_BODY_JOINTS, REST_OFFSETS
+from ..backend.motion.skeleton import INDEX, J0, JOINT_NAMES, NUM_BODY_JOINTS, REST_OFFSETS
 
 SMPL_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Y up, facing +Z becomes Z up, facing -Y: (x, y, z) -> (x, -z, y)."""
@@ -40,8 +41,14 @@ def find_body(context: bpy.types.Context) -> bpy.types.Object | None:
     active = context.view_layer.objects.active if context.view_layer else None
     for candidate in (active, active.parent if active else None, active.find_armature() if active else None):
         if is_smplx(candidate):
-            return candidate
+            return performer(candidate)
     return None
+
+
+def performer(armature: bpy.types.Object) -> bpy.types.Object | None:
+    """A body itself; for a stored key pose, which is an armature too, the body that it is for."""
+    mark = getattr(armature, "understudy_mark", None)
+    return armature if mark is None or mark.kind == "NONE" else mark.body
 
 
 def why_not_editable(body: bpy.types.Object) -> str:
@@ -68,6 +75,8 @@ class BodyMap:
         corrections: (len(joints), 4) quaternions C of ``bone rotation = C joint C^-1``.
         scale: armature units per metre.
         ancestors: bones above the pelvis (the SMPL-X add-on's ``root``), nearest first.
+        pelvis: (3,) where the pelvis rests, metres, SMPL world.
+        legs: length of its legs in those of the built-in body.
     """
 
     armature: bpy.types.Object
@@ -77,6 +86,8 @@ class BodyMap:
     corrections: np.ndarray
     scale: float
     ancestors: tuple[str, ...]
+    pelvis: np.ndarray
+    legs: float
 
     @classmethod
     def of(cls, armature: bpy.types.Object) -> BodyMap:
@@ -106,7 +117,9 @@ class BodyMap:
             )
         corrections = rotations.matrix_to_quaternion(np.swapaxes(rest[:, :3, :3], 1, 2) @ axes)
         ancestors = tuple(bone.name for bone in pelvis.parent_recursive)
-        return cls(armature, joints, names, axes, corrections, _scale(heads), ancestors)
+        scale = _scale(heads)
+        rests = axes.T @ heads[INDEX["pelvis"]] / scale
+        return cls(armature, joints, names, axes, corrections, scale, ancestors, rests, _legs(heads) / scale)
 
     def to_bones(self, quaternions: np.ndarray) -> np.ndarray:
         """Joint rotations (T, 55, 4) to the pose bones' (T, len(joints), 4)."""
@@ -126,6 +139,31 @@ class BodyMap:
             return q
         product = rotations.quaternion_multiply(by, q)
         return rotations.quaternion_multiply(product, rotations.quaternion_conjugate(by))
+
+    def carried(self, trans: np.ndarray, meta: Mapping[str, Any]) -> np.ndarray:
+        """A generated clip's translation (T, 3), made for the built-in body, for this body's legs.
+
+        Feet that stand on the floor still do, and do not slide: the whole path grows with the legs. A path
+        that was asked for (``direction`` in ``meta``) is kept where it is. Clips of other sources know their own
+        body; nothing is changed for them.
+        """
+        if not self._carries(meta):
+            return trans
+        return (J0 + trans) * self._growth(meta) - self.pelvis
+
+    def uncarried(self, trans: np.ndarray, meta: Mapping[str, Any]) -> np.ndarray:
+        """The inverse of :meth:`carried`."""
+        if not self._carries(meta):
+            return trans
+        return (trans + self.pelvis) / self._growth(meta) - J0
+
+    def _carries(self, meta: Mapping[str, Any]) -> bool:
+        return bool(meta.get("pack")) and (
+            abs(self.legs - 1.0) > 1e-3 or bool(np.abs(self.pelvis - J0).max() > 1e-3)
+        )
+
+    def _growth(self, meta: Mapping[str, Any]) -> np.ndarray:
+        return np.array([1.0, self.legs, 1.0]) if meta.get("direction") else np.full(3, self.legs)
 
     @property
     def _pelvis(self) -> np.ndarray:
@@ -173,8 +211,13 @@ def _scale(heads: dict[int, np.ndarray]) -> float:
 
     People differ in leg length by far less than a factor of two; their steps are kept as they are.
     """
+    ratio = _legs(heads)
+    return 1.0 if 0.5 < ratio < 2.0 else ratio
+
+
+def _legs(heads: dict[int, np.ndarray]) -> float:
+    """Length of the left leg in that of the built-in body's."""
     bones = [("left_hip", "left_knee"), ("left_knee", "left_ankle")]
     leg = sum(float(np.linalg.norm(heads[INDEX[b]] - heads[INDEX[a]])) for a, b in bones)
     ours = sum(float(np.linalg.norm(REST_OFFSETS[INDEX[b]])) for _, b in bones)
-    ratio = leg / ours
-    return 1.0 if 0.5 < ratio < 2.0 else ratio
+    return leg / ours

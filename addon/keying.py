@@ -67,6 +67,7 @@ def key_clip(
     if reduce:
         check(reduce)
     played = clip if keep_poses else resample(clip, scene_fps)
+    played = played.replace(trans=body_map.carried(played.trans, clip.meta))
     frames = start_frame + np.arange(len(played)) * (scene_fps / played.fps)
     quaternions = continuous(rotations.axis_angle_to_quaternion(played.poses))
 
@@ -153,16 +154,17 @@ def clip_from_action(
     else:
         quaternions, location = _sample_scene(body_map, scene, frames)
     stored = read_meta(animation.action if animation is not None else None)
+    meta = stored["meta"] if isinstance(stored.get("meta"), dict) else {}
     defaults = Clip(np.zeros((1, 55, 3)), np.zeros((1, 3)), 30.0)
     known = stored.get("known")
     clip = Clip(
         poses=rotations.quaternion_to_axis_angle(body_map.from_bones(quaternions)),
-        trans=body_map.from_location(location),
+        trans=body_map.uncarried(body_map.from_location(location), meta),
         fps=scene_rate(scene),
         betas=np.asarray(stored["betas"], np.float32) if stored.get("betas") else defaults.betas,
         gender=str(stored.get("gender", defaults.gender)),
         known={k: bool(v) for k, v in known.items()} if isinstance(known, dict) else defaults.known,
-        meta=stored["meta"] if isinstance(stored.get("meta"), dict) else {},
+        meta=meta,
     )
     return with_read_face(clip, read_face(armature, channels, frames))
 

@@ -73,7 +73,7 @@ def splice(
         if inside.any()
         else np.zeros((0, 55, 4))
     )
-    location = body_map.to_location(played.trans[inside])
+    location = body_map.to_location(body_map.carried(played.trans[inside], clip.meta))
 
     animation = body.animation_data
     old, slot = animation.action, getattr(animation, "action_slot", None)
