@@ -71,7 +71,7 @@ _COMMON = 0.14  # radians, of all fingers together
 
 
 def relaxed_hands(
-    frames: int, seed: int, rhythm: np.ndarray | None = None, *, fps: float = FPS
+    frames: int, seed: int, rhythm: np.ndarray | None = None, *, fps: float = FPS, first: int = 0
 ) -> np.ndarray:
     """Finger rotations (frames, 30, 3), axis-angle, flat-hand mean, left hand first; the same for the same seed.
 
@@ -82,6 +82,7 @@ def relaxed_hands(
         seed: of the wandering.
         rhythm: (frames, 3) of :mod:`.rhythm`; hands open with its energy and on its beats. Without it they rest.
         fps: frames per second.
+        first: where in a longer result this one begins; the rhythm is smoothed over half a second.
     """
     opening = np.zeros((frames, 2))
     if rhythm is not None:
@@ -96,7 +97,7 @@ def relaxed_hands(
         )
         opening = np.clip(1.1 * size[:, None] + 0.4 * accent[:, None], 0.0, 1.0) * lead
     sides = [
-        _posture(opening[:, side], wander(frames, 7, [seed, 2 + side], _KNOT_SECONDS * fps))
+        _posture(opening[:, side], wander(frames, 7, [seed, 2 + side], _KNOT_SECONDS * fps, first=first))
         for side in (0, 1)
     ]
     sides[1] = sides[1] * np.array([1.0, -1.0, -1.0])  # the right hand is a reflection
@@ -160,14 +161,15 @@ def _finger_rotations(bend: np.ndarray, spread: np.ndarray) -> np.ndarray:
     return bent
 
 
-def wander(frames: int, channels: int, seed: int | list[int], knot: float) -> np.ndarray:
+def wander(frames: int, channels: int, seed: int | list[int], knot: float, *, first: int = 0) -> np.ndarray:
     """Smooth seeded noise (frames, channels) of about unit size, with a new value every ``knot`` frames.
 
     A cubic B-spline through random knots: it never jumps, and a longer result begins with the shorter one.
+    ``first`` is where in it the result begins.
     """
-    count = int(np.ceil(frames / knot)) + 4
+    count = int(np.ceil((first + frames) / knot)) + 4
     knots = np.random.default_rng(seed).normal(size=(count, channels)).clip(-2.0, 2.0)
-    position = np.arange(frames) / knot
+    position = (first + np.arange(frames)) / knot
     low = position.astype(int)
     t = (position - low)[:, None]
     weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)

@@ -38,7 +38,7 @@ HOLD = 0.5
 """Seconds after a stroke for which a hand stays; then, if there is time, it sinks."""
 RAISE, LOWER = 0.75, 0.95
 """Seconds in which a hand comes up from the side, and goes home."""
-WAITING = 0.05
+WAITING = 0.11
 """Metres that the hand which has no part goes up for a full stroke."""
 LAG = 0.04
 """Seconds by which the hand that follows is late."""
@@ -51,6 +51,8 @@ ROUND, TURN = 0.06, 1.9
 from it: hands go from stop to stop in bows, and round."""
 LONGEST_BOW = 0.9
 """Seconds that such a bow takes at most."""
+SHIFT = np.array([0.016, 0.007])
+"""Metres by which the weight is shifted from phrase to phrase, to the side and to the front."""
 PASSING = 0.14
 """Seconds before and after a stop in which a hand still goes on to the side: it is not nailed."""
 
@@ -69,6 +71,7 @@ class Choreography:
         raised: left and right, (1,) 1 while the hand gestures, 0 while the arm is the motion's own.
         head, trunk: posture and accents, whose sum counts, (3,) radians: down, to the left, to the right.
         shoulders: (2,) radians that they are raised, left and right.
+        weight: (2,) metres that the hips are shifted to the left and to the front.
     """
 
     hands: tuple[Track, Track] = field(default_factory=lambda: (Track(READY, LATE), Track(READY, LATE)))
@@ -77,6 +80,7 @@ class Choreography:
     head: tuple[Track, Track] = field(default_factory=lambda: (_turns(), _turns()))
     trunk: tuple[Track, Track] = field(default_factory=lambda: (_turns(), _turns()))
     shoulders: Track = field(default_factory=lambda: Track(np.zeros(2)))
+    weight: Track = field(default_factory=lambda: Track(np.zeros(2)))
 
 
 def choreograph(units: Sequence[Unit], seed: int, strength: float) -> Choreography:
@@ -114,7 +118,7 @@ class _Unit:
     def _sides(self) -> tuple[int, ...]:
         """Which hands, the leading one first: both mostly, else the right more than the left."""
         lead = RIGHT if self.rng.random() < 0.6 else LEFT
-        return (lead, 1 - lead) if self.rng.random() < 0.75 else (lead,)
+        return (lead, 1 - lead) if self.rng.random() < 0.82 else (lead,)
 
     def _choose(self, sides: tuple[int, ...]) -> Shape:
         shapes = list(SHAPES.values())
@@ -203,6 +207,7 @@ class _Unit:
                 self.made.rounds[side].to(np.zeros(2), start, start + LOWER)
         for track in (self.made.head[0], self.made.trunk[0]):
             track.to(np.zeros(3), begin, begin + 1.4)
+        self.made.weight.to(np.zeros(2), begin, begin + 1.4)
 
     def _posture(self, phrase: Phrase, sides: tuple[int, ...]) -> None:
         """Head and trunk take a new attitude with every phrase, and the head another at its end."""
@@ -212,6 +217,9 @@ class _Unit:
         head = self.rng.normal((0.0, -1.0 * towards, 0.0), (1.6, 6.0, 2.8))
         last = self.rng.normal((1.0, 0.0, 0.0), (1.5, 5.0, 3.2))
         self.made.trunk[0].to(self.strength * np.radians(trunk), begin, begin + 1.1)
+        self.made.weight.to(
+            self.strength * self.rng.normal(size=2).clip(-2.0, 2.0) * SHIFT, begin, begin + 1.2
+        )
         self.made.head[0].to(self.strength * np.radians(head), begin, begin + 0.7)
         if phrase.end - begin > 1.6:
             self.made.head[0].to(self.strength * np.radians(last), phrase.end - 0.45, phrase.end + 0.2)
@@ -220,7 +228,7 @@ class _Unit:
         """A nod, now and then a tilt; the trunk gives a little, and the shoulders of the hands that beat."""
         stop = stroke.time - 0.02
         begin, after = stop - 0.26, min(0.45, max(stroke.gap - 0.26, 0.25))
-        nod = np.array([7.5, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.5, 4.5, 2.5)
+        nod = np.array([6.0, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.5, 3.5, 2.0)
         if self.rng.random() < 0.2:
             nod = nod * (0.2, 1.0, 1.0) + np.array([0.0, 0.0, self.rng.choice([-4.5, 4.5])])
         give = np.array([4.5, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.0, 6.0, 3.0)

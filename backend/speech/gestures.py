@@ -1,10 +1,13 @@
 """Arms, hands, head and trunk that talk with a voice, over whatever the rest of a body does.
 
-Legs and root are never touched. Arms are the motion's own at rest and become the gestures' for as long as there is
-something to say; head and trunk keep their motion and get a little more. The same seed gives the same gestures.
+Arms are the motion's own at rest and become the gestures' for as long as there is something to say; head and trunk
+keep their motion and get a little more. Hips give a little over standing feet; a body that goes somewhere keeps its
+legs and its path. The same seed gives the same gestures.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from ..motion.skeleton import INDEX, PARTS, REST_OFFSETS
 from .arms import MIRRORED, solve
 from .choreography import Choreography, choreograph
 from .gesture_score import score
+from .stance import move_hips
 from .voice import Voice
 
 BLOCK = 1800
@@ -28,6 +32,10 @@ CALM = 0.6
 """Seconds over which the motion's own trunk and head are evened out in talk."""
 WALKING = 0.3
 """Metres a second: a body that goes as fast keeps its own sway."""
+REACH = 1.8
+"""Seconds on either side of a frame that what it becomes depends on."""
+HIPS = 0.35
+"""Share of a standing trunk's movement that is the hips'."""
 _KNOT = 0.75  # seconds
 _TAKEN = (0.02, 0.14)
 """Metres above spine3 from where a hand has something else to do, and from where nothing else."""
@@ -39,7 +47,85 @@ _ARMS = tuple(
 )
 
 
-def gesture(clip: Clip, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True) -> Clip:
+@dataclass(frozen=True)
+class Gestures:
+    """Everything that a voice is gestured with, to be laid over a motion as a whole or in pieces.
+
+    Attributes:
+        voice: what is heard.
+        made: goals and times of the whole voice.
+        seed: of the choice of gestures.
+        strength: 1 is usual, 1.5 is a lively speaker.
+        arms: whether the arms may be used; head, trunk and fingers talk all the same.
+        hips: whether the hips of a body that stands may be used.
+    """
+
+    voice: Voice
+    made: Choreography
+    seed: int
+    strength: float
+    arms: bool
+    hips: bool
+
+    @classmethod
+    def of(
+        cls, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True, hips: bool = True
+    ) -> Gestures:
+        """Choose them; what comes later in the voice changes nothing before it."""
+        made = choreograph(score(voice.features, voice.rhythm[:, 1]), seed, strength)
+        return cls(voice, made, seed, strength, arms, hips)
+
+    def over(self, clip: Clip, first: int = 0) -> Clip:
+        """A piece of motion that talks, as long as before, at its own frame rate.
+
+        Args:
+            clip: what the body does.
+            first: its first frame counted from the voice's beginning. What lies within :data:`REACH` seconds
+                of the piece's ends depends on what the body does beyond them.
+        """
+        fps, strength = clip.fps, min(self.strength, 1.0)
+        times = (first + np.arange(len(clip))) / fps
+        rhythm = self._rhythm(times)
+        lively = self.strength * gaussian(np.maximum(rhythm[:, 1] * rhythm[:, 2], 0.0), 0.2 * fps)
+        noise = wander(len(clip), 20, [self.seed, 22], _KNOT * fps, first=first) * lively[:, None]
+        living, sway = noise[:, :14].reshape(-1, 2, 7) * LIVING, noise[:, 14:].reshape(-1, 2, 3) * SWAY
+        poses, trans = np.array(clip.poses, np.float64), np.array(clip.trans, np.float64)
+        standing = _standing(clip)
+        talk = strength * np.clip(rhythm[:, 2], 0.0, 1.0) * standing
+        _calm(poses, talk, CALM * fps)
+        for start in range(0, len(clip), BLOCK):
+            here = slice(start, min(start + BLOCK, len(clip)))
+            now = times[here]
+            lean = sway[here, 1] + sum(track.sample(now) for track in self.made.trunk)
+            hips = standing[here] * float(self.hips)
+            move_hips(
+                poses[here],
+                trans[here],
+                HIPS * hips[:, None] * lean,
+                hips[:, None] * self.made.weight.sample(now),
+            )
+            _lean(poses[here], _TRUNK, (1.0 - HIPS * hips)[:, None] * lean)
+            _lean(poses[here], _HEAD, sway[here, 0] + sum(track.sample(now) for track in self.made.head))
+            if self.arms:
+                for side in (0, 1):
+                    _move_arm(poses[here], self.made, now, side, strength, living[here, side])
+        poses[:, list(PARTS["hands"])] = relaxed_hands(len(clip), self.seed, rhythm, fps=fps, first=first)
+        return clip.replace(
+            poses=poses.astype(clip.poses.dtype),
+            trans=trans.astype(clip.trans.dtype),
+            known={**clip.known, "hands": True},
+        )
+
+    def _rhythm(self, times: np.ndarray) -> np.ndarray:
+        """(T, 3) at times (T,); nothing past the voice's end."""
+        at = times * self.voice.features.fps
+        nearest = np.clip(np.round(at).astype(int), 0, len(self.voice) - 1)
+        return np.asarray(self.voice.rhythm[nearest] * (at < len(self.voice))[:, None])
+
+
+def gesture(
+    clip: Clip, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True, hips: bool = True
+) -> Clip:
     """The clip with a body that talks; as long as before, at its own frame rate.
 
     Args:
@@ -47,37 +133,17 @@ def gesture(clip: Clip, voice: Voice, seed: int, strength: float = 1.0, *, arms:
         voice: what is heard; where it is shorter than the clip, silence follows.
         seed: of the choice of gestures.
         strength: 1 is usual, 0 changes nothing, 1.5 is a lively speaker.
-        arms: whether the arms may be used; head, trunk and fingers talk all the same.
+        arms, hips: as in :class:`Gestures`.
     """
-    if not strength > 0.0:
-        return clip
-    made = choreograph(score(voice.features, voice.rhythm[:, 1]), seed, strength)
-    times = np.arange(len(clip)) / clip.fps
-    poses = np.array(clip.poses)
-    share = min(strength, 1.0) if arms else 0.0
-    at = np.minimum(np.round(times * voice.features.fps).astype(int), len(voice) - 1)
-    rhythm = voice.rhythm[at] * (times * voice.features.fps < len(voice))[:, None]
-    lively = strength * gaussian(np.maximum(rhythm[:, 1] * rhythm[:, 2], 0.0), 0.2 * clip.fps)
-    noise = wander(len(clip), 20, [seed, 22], _KNOT * clip.fps) * lively[:, None]
-    _calm(poses, min(strength, 1.0) * np.clip(rhythm[:, 2], 0.0, 1.0) * _standing(clip), CALM * clip.fps)
-    living, sway = noise[:, :14].reshape(-1, 2, 7) * LIVING, noise[:, 14:].reshape(-1, 2, 3) * SWAY
-    for start in range(0, len(clip), BLOCK):
-        here = slice(start, min(start + BLOCK, len(clip)))
-        _lean(poses[here], made, times[here], sway[here])
-        if share > 0.0:
-            for side in (0, 1):
-                _move_arm(poses[here], made, times[here], side, share, living[here, side])
-    poses[:, list(PARTS["hands"])] = relaxed_hands(len(clip), seed, rhythm, fps=clip.fps)
-    return clip.replace(poses=poses.astype(clip.poses.dtype), known={**clip.known, "hands": True})
+    return Gestures.of(voice, seed, strength, arms=arms, hips=hips).over(clip) if strength > 0.0 else clip
 
 
 def _standing(clip: Clip) -> np.ndarray:
     """(T,) 1 where the body stays where it is, 0 where it goes somewhere."""
     if len(clip) < 2:
         return np.ones(len(clip))
-    speed = np.linalg.norm(
-        np.gradient(gaussian(clip.trans[:, [0, 2]].astype(float), 0.3 * clip.fps), axis=0), axis=1
-    )
+    velocity = np.gradient(clip.trans[:, [0, 2]].astype(float), axis=0)
+    speed = np.linalg.norm(gaussian(velocity, 0.3 * clip.fps), axis=1)
     return np.clip(1.5 - speed * clip.fps / WALKING, 0.0, 1.0)
 
 
@@ -90,14 +156,12 @@ def _calm(poses: np.ndarray, weight: np.ndarray, sigma: float) -> None:
     poses[:, joints] = np.where(weight[:, None, None] > 0.0, mixed, poses[:, joints])
 
 
-def _lean(poses: np.ndarray, made: Choreography, times: np.ndarray, sway: np.ndarray) -> None:
-    """Head and trunk, in place; the turn is shared out over their joints."""
-    for index, (joints, shares, tracks) in enumerate(((*_HEAD, made.head), (*_TRUNK, made.trunk))):
-        angles = sway[:, index] + sum(track.sample(times) for track in tracks)
-        for joint, share in zip(joints, shares, strict=True):
-            turn = rotations.axis_angle_to_quaternion(share * angles)
-            own = rotations.axis_angle_to_quaternion(poses[:, joint])
-            poses[:, joint] = rotations.quaternion_to_axis_angle(rotations.quaternion_multiply(turn, own))
+def _lean(poses: np.ndarray, where: tuple[tuple[int, ...], tuple[float, ...]], angles: np.ndarray) -> None:
+    """Head or trunk by angles (T, 3), in place; the turn is shared out over their joints."""
+    for joint, share in zip(*where, strict=True):
+        turn = rotations.axis_angle_to_quaternion(share * angles)
+        own = rotations.axis_angle_to_quaternion(poses[:, joint])
+        poses[:, joint] = rotations.quaternion_to_axis_angle(rotations.quaternion_multiply(turn, own))
 
 
 def _move_arm(
