@@ -34,6 +34,8 @@ class Sampling(BaseModel):
     """Towards the prompt of a half of the body."""
     style_guidance: float = 2.0
     speech_guidance: float = 2.0
+    performances: int = Field(4, ge=1, le=8)
+    """Performances made at once of a prompt with style sliders; the one that lies nearest to them is kept."""
     steps: int = 8
     overlap: int = 12
     """Latent frames that neighbouring windows share."""
@@ -47,6 +49,8 @@ class PackConfig(BaseModel):
     language: LanguageConfig
     diffusion: DiffusionConfig
     sampling: Sampling = Sampling()
+    style_ranks: dict[str, list[float]] = {}
+    """What the measured style of the training motion is at equally spaced ranks, by field."""
     alignment: AlignmentConfig | None = None
     """Of the space in which clips are searched by meaning; a pack can do without."""
 

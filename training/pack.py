@@ -23,7 +23,9 @@ from ..backend.models.tokenizer import TokenizerConfig
 from ..backend.pack_config import PackConfig, Sampling
 from ..backend.packs import FORMAT
 from ..backend.pieces import FILE, read_pieces
+from .dataset import load_corpus
 from .known import write_known
+from .styles import SegmentStyles
 
 
 class DataSource(BaseModel):
@@ -102,6 +104,14 @@ def _copy_pieces(stage: Path, folder: Path) -> None:
     shutil.copyfile(stage / FILE, folder / FILE)
 
 
+def _style_ranks(store: Path, datasets: tuple[str, ...]) -> dict[str, list[float]]:
+    """What the sliders mean: the measured style of the training motion, rank by rank."""
+    corpus = load_corpus(store, datasets=datasets, mirrored=False, extended=False)
+    knots = SegmentStyles(corpus.segments).ranks.knots
+    # Without motion to measure, a slider has nothing to lie among.
+    return {name: [float(f"{x:.5g}") for x in xs] for name, xs in knots.items() if xs[0] < xs[-1]}
+
+
 def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -128,6 +138,7 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
             language=LanguageConfig(**sizes(recipe.language)),
             diffusion=DiffusionConfig(**sizes(recipe.diffusion)),
             sampling=recipe.sampling,
+            style_ranks={} if recipe.store is None else _style_ranks(recipe.store, tuple(recipe.datasets)),
             alignment=None if recipe.alignment is None else AlignmentConfig(**sizes(recipe.alignment)),
         )
         for part, stage in recipe.tokenizers.items():
