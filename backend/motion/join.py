@@ -85,7 +85,7 @@ def join(
         turn_between(ahead_rotation(target, start + step), ahead_rotation(source, at + step))
         for step in (base, base - 1)
     )
-    before = _same_turn(now, before)
+    before = same_turn(now, before)
     poses = np.array(tail.poses, dtype=np.float64)
     offset = decay(now, now - before, frames, count - base)[-base:]
     poses[:count] = rotations.quaternion_to_axis_angle(turned(target[start : start + count], offset))
@@ -211,7 +211,7 @@ def _quaternions(clip: Clip) -> np.ndarray:
     return continuous(rotations.axis_angle_to_quaternion(np.asarray(clip.poses, dtype=np.float64)))
 
 
-def _same_turn(now: np.ndarray, before: np.ndarray) -> np.ndarray:
+def same_turn(now: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The rotation vector (..., 3) of the frame before, written near that of a frame.
 
     A turn by almost half a circle may be written about opposite axes in the two frames.

@@ -105,6 +105,10 @@ class Constraints(Strict):
             times = sorted(one.time for one in getattr(self, name))
             if any(b - a < 1e-6 for a, b in pairwise(times)):
                 raise fault(name, f"Two {kind} are at the same time.")
+        for one in sorted({pin.joint for pin in self.pins}):
+            own = sorted((pin for pin in self.pins if pin.joint == one), key=lambda pin: pin.start)
+            if any(b.start <= a.end for a, b in pairwise(own)):
+                raise fault("pins", f"Two pins of the {one} are at the same time.")
         return self
 
     @property

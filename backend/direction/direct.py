@@ -1,0 +1,313 @@
+"""Direction: constraints brought into a motion, each at the step where it does the least harm.
+
+1. The way over the floor (path, waypoints, places of key poses, where an edit has to arrive) is bent before the
+   clean-up, whose foot locking then holds the feet on the new way.
+2. What the clean-up moved is put right by small shifts of the root, and the feet are held once more.
+3. Key poses and pins come last, after gestures: they are exact, and come and leave softly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..motion import rotations
+from ..motion.cleanup import clean_up_with_report
+from ..motion.clip import Clip
+from ..motion.filters import gaussian
+from ..motion.footlock import lock_feet
+from ..motion.join import KeyPose, hit_poses
+from ..motion.kinematics import forward_kinematics
+from ..motion.loop import loop as make_loop
+from ..motion.skeleton import INDEX, J0
+from ..protocol.direction import Constraints
+from . import paths
+from .edit import Gap, kept, placed
+from .limbs import LIMBS, Hold, hold
+from .report import Report
+from .steering import Anchor, spread, steer
+from .stride import floor_places, headings, on_course
+
+_FLAT = np.array([1.0, 0.0, 1.0])
+
+
+@dataclass
+class Direction:
+    """The constraints of one clip, from the decoded motion to the finished one.
+
+    Attributes:
+        constraints: what is asked for; times count from the clip's first frame.
+        gap: of the clip that is edited; only its frames may change.
+        lead: the motion's frame that is the gap's last one before it.
+    """
+
+    constraints: Constraints
+    gap: Gap | None = None
+    lead: int = 0
+    report: Report = field(default_factory=Report)
+    _stop: int = 0
+
+    def staged(self, motion: Clip, *, clean: bool) -> Clip:
+        """On its way over the floor and cleaned up; an edit is put into its place."""
+        anchors = self._anchors(motion)
+        motion = self._on_way(motion, anchors)
+        if clean:
+            motion, numbers = clean_up_with_report(motion)
+            motion = motion.replace(meta={**motion.meta, "cleanup": numbers.as_dict()})
+        motion = self._put_right(motion, anchors, feet=clean)
+        if self.gap is None:
+            return motion
+        whole, self._stop = placed(self.gap, motion, self.lead)
+        return whole.replace(meta=motion.meta)
+
+    def finished(self, clip: Clip, *, loop: bool, in_place: bool) -> Clip:
+        """With key poses and pins, a loop or in place where that is wanted, and the report in its ``meta``."""
+        clip = self._with_poses(clip)
+        clip = self._with_pins(clip)
+        if self.gap is not None:
+            clip = kept(self.gap, clip, self._stop)
+        self._measure(clip)
+        if loop:
+            clip = make_loop(clip, path="in place" if in_place else "advance")
+        elif in_place:
+            clip = without_way(clip)
+        return clip.replace(meta={**clip.meta, **self.report.meta()})
+
+    # -- the way over the floor ------------------------------------------------------------------------
+
+    @property
+    def _shift(self) -> int:
+        """Frames of the clip before the motion's first one."""
+        return 0 if self.gap is None else self.gap.first - self.lead
+
+    def _anchors(self, motion: Clip) -> list[Anchor]:
+        """Places and directions at frames of the motion, one a frame: those of an edit before all others."""
+        found: dict[int, Anchor] = {}
+
+        def add(time: float, place: np.ndarray | None, facing: float | None, name: str) -> None:
+            frame = round(time * motion.fps) - self._shift
+            if self._open(frame, len(motion)) and frame not in found:
+                found[frame] = Anchor(frame, place, facing, name)
+
+        for pose in self.constraints.poses:
+            place = None if pose.trans is None else (np.asarray(pose.trans) + J0)[[0, 2]]
+            add(pose.time, place, float(_heading(np.asarray(pose.pose[0]))), "pose")
+        for point in self.constraints.waypoints:
+            add(point.time, np.asarray(point.position), point.facing, "waypoint")
+        if self.gap is not None and self.gap.after is not None:
+            given, frame = self.gap.clip, self.gap.after
+            facing = float(_heading(given.poses[frame, 0]))
+            arriving = self.lead + frame - self.gap.first
+            found[arriving] = Anchor(arriving, floor_places(given)[frame], facing, "edit")
+        return sorted(found.values(), key=lambda anchor: anchor.frame)
+
+    def _open(self, frame: int, frames: int) -> bool:
+        """Whether a frame of the motion may be changed."""
+        if self.gap is None:
+            return 0 <= frame < frames
+        stop = frames if self.gap.after is None else self.lead + self.gap.after - self.gap.first
+        return self.lead < frame < stop
+
+    def _on_way(self, motion: Clip, anchors: list[Anchor]) -> Clip:
+        path = self.constraints.path
+        if path is not None:
+            course = self._along(motion, anchors)
+            motion = on_course(motion, course)
+        if not anchors:
+            return motion
+        held = None if self.gap is None else self.lead
+        return on_course(
+            motion, steer(floor_places(motion), headings(motion), motion.fps, anchors, held=held)
+        )
+
+    def _along(self, motion: Clip, anchors: list[Anchor]) -> paths.Course:
+        path = self.constraints.path
+        assert path is not None
+        line = paths.drawn(path.points)
+        times = None
+        if path.times is not None:
+            marks = line.nearest(np.asarray(path.points, float))
+            times = np.stack([np.asarray(path.times), np.maximum.accumulate(marks)], axis=1)
+            times[:, 0] -= self._shift / motion.fps
+        elif any(anchor.place is not None for anchor in anchors):
+            with_place = [anchor for anchor in anchors if anchor.place is not None]
+            marks = line.nearest(np.stack([a.place for a in with_place if a.place is not None]))
+            seconds = np.array([anchor.frame / motion.fps for anchor in with_place])
+            times = np.stack([seconds, np.maximum.accumulate(marks)], axis=1)
+            if times[0, 0] > 0:
+                times = np.concatenate([[[0.0, 0.0]], times])
+        return paths.follow(
+            floor_places(motion),
+            headings(motion),
+            motion.fps,
+            line,
+            times=times,
+            turn=path.facing == "along",
+        )
+
+    def _put_right(self, motion: Clip, anchors: list[Anchor], *, feet: bool) -> Clip:
+        """What the clean-up moved away from places and from the path goes back, and the feet are held again."""
+        frames = len(motion)
+        shift = np.zeros((frames, 2))
+        if self.constraints.path is not None:
+            shift += self._back_to_path(motion)
+        held = None if self.gap is None else self.lead
+        pace = np.linalg.norm(np.diff(floor_places(motion), axis=0), axis=1) * motion.fps
+        missing = [
+            (a.frame, a.place - floor_places(motion)[a.frame] - shift[a.frame])
+            for a in anchors
+            if a.place is not None
+        ]
+        if missing:
+            shift += spread(missing, pace, held, frames)
+        if np.abs(shift).max(initial=0.0) < 1e-6:
+            return motion
+        trans = np.array(motion.trans, np.float64)
+        trans[:, [0, 2]] += shift
+        motion = motion.replace(trans=trans)
+        return with_feet_held(motion) if feet else motion
+
+    def _back_to_path(self, motion: Clip) -> np.ndarray:
+        """(T, 2) metres aside that bring the body's way back onto the path, slowly."""
+        assert self.constraints.path is not None
+        line = paths.drawn(self.constraints.path.points)
+        way = paths.without_sway(floor_places(motion), motion.fps)
+        return gaussian(line.at(line.nearest(way)) - way, 0.25 * motion.fps)
+
+    # -- poses and pins --------------------------------------------------------------------------------
+
+    def _room(self, clip: Clip) -> np.ndarray:
+        """(T,) how far frames may be changed: not at all outside of an edit, less and less towards its borders."""
+        if self.gap is None:
+            return np.ones(len(clip))
+        frames = np.arange(len(clip))
+        near = (frames - self.gap.first).astype(float)
+        if self.gap.after is not None:
+            near = np.minimum(near, self._stop - frames)
+        u = np.clip(near / (0.25 * clip.fps), 0.0, 1.0)
+        return u * u * u * (u * (6 * u - 15) + 10)
+
+    def _with_poses(self, clip: Clip) -> Clip:
+        if not self.constraints.poses:
+            return clip
+        keys = {}
+        for pose in self.constraints.poses:
+            frame = round(pose.time * clip.fps)
+            inside = self.gap is None or self.gap.first < frame < self._stop
+            if 0 <= frame < len(clip) and inside:
+                trans = None if pose.trans is None else np.asarray(pose.trans)
+                keys[frame] = KeyPose(np.asarray(pose.pose), trans)
+        if not keys:
+            return clip
+        hit = hit_poses(clip, keys)
+        # Once more after the feet: what they moved in the pose itself is put back.
+        return hit_poses(with_feet_held(hit), keys)
+
+    def _with_pins(self, clip: Clip) -> Clip:
+        holds = [
+            Hold(
+                pin.joint,
+                math.ceil(pin.start * clip.fps - 1e-6),
+                max(math.floor(pin.end * clip.fps + 1e-6), math.ceil(pin.start * clip.fps - 1e-6)),
+                np.asarray(pin.position),
+            )
+            for pin in self.constraints.pins
+        ]
+        return hold(clip, holds, self._room(clip)) if holds else clip
+
+    # -- what became of it -----------------------------------------------------------------------------
+
+    def _measure(self, clip: Clip) -> None:
+        if not self.constraints:
+            return
+        joints = clip.joints()
+        places = joints[:, 0][:, [0, 2]]
+        end = (len(clip) - 1) / clip.fps
+        if self.constraints.path is not None:
+            self._measure_path(clip, places)
+        facing = headings(clip)
+        for point in self.constraints.waypoints:
+            frame = round(point.time * clip.fps)
+            if frame >= len(clip):
+                self.report.late("waypoint", point.time, end)
+                continue
+            turn = None
+            if point.facing is not None:
+                turn = abs(float(np.degrees(rotations.wrap_angle(facing[frame] - point.facing))))
+            error = float(np.linalg.norm(places[frame] - point.position))
+            self.report.add("waypoint", point.time, error, degrees=turn)
+        for pin in self.constraints.pins:
+            name = f"pin {pin.joint}"
+            first = math.ceil(pin.start * clip.fps - 1e-6)
+            if first >= len(clip):
+                self.report.late(name, pin.start, end)
+                continue
+            last = min(max(math.floor(pin.end * clip.fps + 1e-6), first), len(clip) - 1)
+            at = np.arange(first, last + 1)
+            away = np.linalg.norm(joints[at, INDEX[pin.joint]] - pin.position, axis=1)
+            worst = at[int(np.argmax(away))]
+            limb = LIMBS[pin.joint]
+            far = float(np.linalg.norm(joints[worst, limb.chain[0]] - pin.position))
+            why = f"it is {100 * far:.0f} cm from the {_root_name(pin.joint)}, which reaches {100 * limb.reach:.0f} cm"
+            self.report.worst(name, at / clip.fps, away, why=why if far > 0.97 * limb.reach else "")
+        for pose in self.constraints.poses:
+            frame = round(pose.time * clip.fps)
+            if frame >= len(clip):
+                self.report.late("pose", pose.time, end)
+                continue
+            trans = clip.trans[frame] if pose.trans is None else np.asarray(pose.trans)
+            wanted, _ = forward_kinematics(np.asarray(pose.pose)[None], trans[None])
+            away = np.linalg.norm(joints[frame] - wanted[0], axis=-1)
+            self.report.add("pose", pose.time, float(away.max()))
+
+    def _measure_path(self, clip: Clip, places: np.ndarray) -> None:
+        path = self.constraints.path
+        assert path is not None
+        line, points = paths.drawn(path.points), np.asarray(path.points, float)
+        first = 0 if self.gap is None else self.gap.first + 1
+        way = paths.without_sway(places[first:], clip.fps)
+        reached = line.nearest(way)
+        past = float(np.linalg.norm(way[-1] - line.points[-1])) if reached[-1] >= line.length - 1e-9 else 0.0
+        on = np.maximum.accumulate(reached) < line.length - 1e-9
+        away = np.where(on, paths.distances_to(points, way), 0.0)
+        times = (first + np.arange(len(way))) / clip.fps
+        self.report.worst("path", times, away, why="corners are rounded, and steps sway")
+        if past > 0.1:
+            self.report.warnings.append(f"The motion goes on for {past:.1f} m past the end of the path.")
+        elif reached[-1] < line.length - 0.1:
+            self.report.warnings.append(
+                f"The motion gets {reached[-1]:.1f} m along the path of {line.length:.1f} m in its {clip.seconds:.1f} s."
+            )
+
+
+def with_feet_held(clip: Clip) -> Clip:
+    """Standing feet at their places again, on the contacts that the clip has, by the legs alone."""
+    if clip.contacts is None:
+        return clip
+    poses = np.array(clip.poses, np.float64)
+    joints, world = forward_kinematics(poses[:, :22], clip.trans)
+    poses[:, :22], drop, contacts = lock_feet(
+        poses[:, :22], joints, world, clip.contacts > 0.5, clip.fps, lock=True, floor=True
+    )
+    trans = np.array(clip.trans, np.float64)
+    trans[:, 1] -= drop
+    return clip.replace(poses=poses, trans=trans, contacts=contacts.astype(np.float64))
+
+
+def without_way(clip: Clip) -> Clip:
+    """The clip in place: without its way over the floor, with its sway."""
+    way = paths.without_sway(floor_places(clip), clip.fps)
+    trans = np.array(clip.trans, np.float64)
+    trans[:, [0, 2]] -= way - way[:1]
+    return clip.replace(trans=trans)
+
+
+def _heading(root: np.ndarray) -> np.ndarray:
+    return rotations.heading(rotations.axis_angle_to_matrix(root))
+
+
+def _root_name(joint: str) -> str:
+    side, part = joint.split("_")
+    return f"{side} shoulder" if part == "wrist" else f"{side} hip"

@@ -1,0 +1,119 @@
+"""What the models of a pack are told of a request: prompts, halves, style, rhythm, and how strongly to follow them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .composing import Told
+from .conditions import NAMES, Conditions, Guidance
+from .engines.base import Engine
+from .errors import BadInput
+from .models.style import FIELDS
+from .pack_config import PackConfig
+from .sections import Section
+from .speech.voice import Voice
+
+if TYPE_CHECKING:
+    from .protocol.messages import GenerateParams
+
+
+def check(params: GenerateParams, sections: list[Section], config: PackConfig, pack: str) -> None:
+    """Refuse what a pack's models cannot follow.
+
+    Raises:
+        BadInput: a style, a half or a voice is asked for that the models were not trained on.
+    """
+    sizes = config.diffusion
+    if params.speech is not None and not sizes.rhythm:
+        raise BadInput(f"The pack {pack} cannot follow a voice.", field="speech")
+    for section in sections:
+        if section.style and not sizes.style:
+            raise BadInput(f"The pack {pack} has no styles.", field="style")
+        for half in ("lower", "upper"):
+            if getattr(section, half) is not None and not sizes.halves:
+                raise BadInput(f"The pack {pack} has no prompts for halves of the body.", field=half)
+
+
+def tell(
+    engine: Engine,
+    config: PackConfig,
+    section: Section,
+    samples: int,
+    rhythm: tuple[np.ndarray, np.ndarray] | None,
+) -> Told:
+    """A section as the models read it.
+
+    Args:
+        engine: encodes the prompts.
+        config: of the pack.
+        section: one of the performance.
+        samples: how many are made at once.
+        rhythm: of the whole performance, (B, L, 12) and (B, L) that it is given.
+    """
+    prompt = section.prompt
+    halves = {}
+    if section.halves:
+        halves = {
+            half: engine.encode_text([getattr(section, half) or prompt] * samples)
+            for half in ("lower", "upper")
+        }
+    conditions = Conditions(
+        engine.encode_text([prompt] * samples),
+        np.full(samples, not section.halves),
+        halves,
+        _style(section, samples),
+        rhythm,
+    )
+    wishes: dict[str, Any] = {}
+    if conditions.style is not None and config.language.style:
+        wishes["style"] = conditions.style
+    if rhythm is not None and config.language.rhythm:
+        wishes["rhythm"] = rhythm[0][0]
+    if section.halves:
+        wishes["part_text"] = {
+            part: engine.plan_text([own or prompt] * samples)
+            for part, own in (("lower_trans", section.lower), ("upper", section.upper))
+        }
+    return Told(section, engine.plan_text([prompt] * samples), conditions, wishes)
+
+
+def latent_rhythm(voice: Voice | None, length: int | None, samples: int) -> Any:
+    """The rhythm of a voice over a performance of so many latent frames, None without a voice."""
+    return None if voice is None or length is None else voice.latent_rhythm(length, samples)
+
+
+def _style(section: Section, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ranks (B, 5), and which of them are given."""
+    if not section.style:
+        return None
+    names = ["energy" if field == "energy_level" else field for field in FIELDS]
+    values = np.array([[section.style.get(name, 0.0) for name in names]], np.float32)
+    known = np.array([[name in section.style for name in names]])
+    return values.repeat(samples, axis=0), known.repeat(samples, axis=0)
+
+
+def guidance(params: GenerateParams, config: PackConfig) -> Guidance:
+    """The pack's strengths, and the request's before them.
+
+    Raises:
+        BadInput: a strength is of something that there is not.
+    """
+    sampling, widths = config.sampling, config.diffusion.parts
+    scales = {
+        "text": sampling.guidance if params.guidance is None else params.guidance,
+        "lower": sampling.half_guidance,
+        "upper": sampling.half_guidance,
+        "style": sampling.style_guidance,
+        "speech": sampling.speech_guidance,
+    }
+    for key in params.guidances:
+        name, _, part = key.partition(".")
+        if name not in NAMES or (part and part not in widths):
+            raise BadInput(
+                f"There is no guidance of {key!r}.",
+                hint=f"Conditions are {', '.join(NAMES)}, parts {', '.join(widths)}.",
+                field="guidances",
+            )
+    return Guidance({**scales, **params.guidances}, widths)
