@@ -16,16 +16,45 @@ from .errors import BadInput, JobFailed
 
 
 def engines() -> dict[str, str]:
-    """The engines that can run here, and their versions."""
-    version = installed_version("torch")
-    return {} if version is None else {"torch": version}
+    """The engines that can run here, and their versions; the first is taken where a pack can do with it."""
+    found = {"onnx": _onnxruntime()[1], "torch": installed_version("torch")}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _onnxruntime() -> tuple[str, str | None]:
+    """The distribution of onnxruntime that is installed, and its version; there is one for each kind of device."""
+    for name in ("onnxruntime-gpu", "onnxruntime-directml", "onnxruntime"):
+        version = installed_version(name)
+        if version is not None:
+            return name, version
+    return "onnxruntime", None
+
+
+def onnx_devices() -> list[str]:
+    """The devices that the installed onnxruntime was built for and that are here."""
+    name, version = _onnxruntime()
+    if version is None:
+        return []
+    found = ["cpu"]
+    if name == "onnxruntime-gpu" and _cuda_device_count() > 0:
+        found.append("cuda")
+    if name == "onnxruntime-directml" and sys.platform == "win32":
+        found.append("directml")
+    if sys.platform == "darwin":
+        found.append("coreml")
+    return found
 
 
 def devices() -> list[str]:
-    """The devices that a request may name: ``cpu`` always, ``cuda`` and ``mps`` where they are."""
-    found = ["auto", "cpu"]
+    """The devices that a request may name: ``auto`` and ``cpu`` always, others where an engine has them."""
+    found = ["auto", "cpu", *onnx_devices(), *_torch_devices()]
+    return list(dict.fromkeys(found))
+
+
+def _torch_devices() -> list[str]:
     if installed_version("torch") is None:
-        return found
+        return []
+    found = []
     if _torch_has_cuda() and _cuda_device_count() > 0:
         found.append("cuda")
     if sys.platform == "darwin" and platform.machine() == "arm64":
@@ -38,16 +67,30 @@ def require(device: str) -> None:
 
     Raises:
         BadInput: the device is not available.
-        JobFailed: torch is missing.
+        JobFailed: there is no engine.
     """
     if not engines():
         raise JobFailed(
-            "The torch engine is not installed.", hint="Install it with: pip install 'understudy[torch]'"
+            "No engine is installed.",
+            hint="Install one with: pip install 'understudy[onnx]', or 'understudy[torch]'",
         )
     available = devices()
     if device not in available:
         raise BadInput(
             f"The device {device!r} is not available here, use {' or '.join(available)}.", field="device"
+        )
+
+
+def require_engine(engine: str) -> None:
+    """Refuse an engine that is not installed.
+
+    Raises:
+        JobFailed: it is not.
+    """
+    if engine not in engines():
+        raise JobFailed(
+            f"The {engine} engine is not installed.",
+            hint=f"Install it with: pip install 'understudy[{engine}]'",
         )
 
 

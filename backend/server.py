@@ -171,7 +171,7 @@ class Server:
         if number is not None:
             self._send(framing.response(number, description.model_dump(mode="json")))
         if params.warm:  # after the answer: importing a model library holds every thread up
-            self._worker.warm(params.pack, params.device)
+            self._worker.warm(params.pack, params.device, params.engine)
 
     def _generate(self, number: int | str | None, raw: Mapping[str, Any]) -> None:
         if number is None:

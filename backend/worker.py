@@ -34,8 +34,8 @@ class Pipeline(Protocol):
     ) -> Sequence[Clip]: ...
 
 
-LoadPipeline = Callable[[str, str], Pipeline]
-"""``load_pipeline(pack, device)``: ``pack`` is a name or a folder."""
+LoadPipeline = Callable[[str, str, str], Pipeline]
+"""``load_pipeline(pack, device, engine)``: ``pack`` is a name or a folder."""
 
 WARM = 2
 """Pipelines kept in memory: enough to compare two packs, few enough for a laptop."""
@@ -122,9 +122,9 @@ class Worker:
 
     def __init__(self, load: LoadPipeline) -> None:
         self._load = load
-        self._queue: queue.Queue[Job | tuple[str, str]] = queue.Queue()
+        self._queue: queue.Queue[Job | tuple[str, str, str]] = queue.Queue()
         self._jobs: dict[int | str, Job] = {}
-        self._pipelines: OrderedDict[tuple[str, str], Pipeline] = OrderedDict()
+        self._pipelines: OrderedDict[tuple[str, str, str], Pipeline] = OrderedDict()
         self._durations: dict[str, float] = {}
         self._busy = False
         self._lock = threading.Lock()
@@ -133,9 +133,9 @@ class Worker:
     def start(self) -> None:
         self._thread.start()
 
-    def warm(self, pack: str, device: str) -> None:
+    def warm(self, pack: str, device: str, engine: str) -> None:
         """Load a pipeline ahead of the first request."""
-        self._queue.put((pack, device))
+        self._queue.put((pack, device, engine))
 
     def add(self, job: Job) -> None:
         """Queue a job; :class:`BadInput` where another one of the same number waits."""
@@ -172,9 +172,9 @@ class Worker:
                 self._warm(*item)
             self._busy = False
 
-    def _warm(self, pack: str, device: str) -> None:
+    def _warm(self, pack: str, device: str, engine: str) -> None:
         try:
-            self._pipeline(pack, device)
+            self._pipeline(pack, device, engine)
         except UnderstudyError as error:
             logger.warning("Not warmed up: %s", error.message)  # the first request gets the error
         except Exception:
@@ -216,9 +216,9 @@ class Worker:
             job.report(Progress(id=job.number, stage=stage, step=step, total=total, seconds_left=left))
 
         params = job.params
-        if (params.pack, params.device) not in self._pipelines:
+        if (params.pack, params.device, params.engine) not in self._pipelines:
             job.report(Progress(id=job.number, stage="load", step=0, total=1))
-        pipeline = self._pipeline(params.pack, params.device)
+        pipeline = self._pipeline(params.pack, params.device, params.engine)
         job.running = True
         if job.cancelled():
             raise Cancelled("The job was cancelled.")
@@ -240,11 +240,11 @@ class Worker:
         )
         return GenerateResult(clips=messages, seconds_taken=round(taken, 3), warnings=warnings_of(clips))
 
-    def _pipeline(self, pack: str, device: str) -> Pipeline:
-        key = (pack, device)
+    def _pipeline(self, pack: str, device: str, engine: str) -> Pipeline:
+        key = (pack, device, engine)
         if key not in self._pipelines:
             began = time.monotonic()
-            self._pipelines[key] = self._load(pack, device)
+            self._pipelines[key] = self._load(pack, device, engine)
             logger.info("Loaded pack %s for %s in %.2f s", pack, device, time.monotonic() - began)
         self._pipelines.move_to_end(key)
         while len(self._pipelines) > WARM:
@@ -257,10 +257,10 @@ def _plain(meta: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(meta, default=str))
 
 
-def load_shipped(pack: str, device: str) -> Pipeline:
-    """The real pipeline. A wrong pack or device is told before torch is imported."""
+def load_shipped(pack: str, device: str, engine: str) -> Pipeline:
+    """The real pipeline. A wrong pack or device is told before a model library is imported."""
     find_pack(pack)
     machine.require(device)
     from .pipeline import load_pipeline
 
-    return load_pipeline(pack, device)
+    return load_pipeline(pack, device, engine)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure a pack against the store",
     "gallery": "perform fixed prompts as contact sheets and films to be looked at",
     "pack": "make a pack of trained stages",
+    "export-onnx": "write a pack's models as ONNX graphs, so that it performs without torch",
     "vposer": "make the training data of the pose prior, in its three stages",
     "annotate": "divide captions of two people by a language model, and put the divisions to the vote",
     "embeddings": "embed the captions of a store and search them by meaning",

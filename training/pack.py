@@ -24,6 +24,7 @@ from ..backend.pack_config import PackConfig, Sampling
 from ..backend.packs import FORMAT
 from ..backend.pieces import FILE, read_pieces
 from .dataset import load_corpus
+from .export_onnx import export_pack, exportable
 from .known import write_known
 from .styles import SegmentStyles
 
@@ -176,6 +177,8 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
         lines += ["", "[metrics]", *(f"{_toml_string(k)} = {v:.6g}" for k, v in metrics.items())]
         lines += ["", "[files]", *(f"{_toml_string(k)} = {_toml_string(v)}" for k, v in files.items())]
         (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")
+        if not exportable(config):
+            export_pack(folder)
         old = Path(temporary) / "replaced"
         if out.exists():
             out.rename(old)

@@ -81,7 +81,7 @@ class Batch:
 
     def __init__(self, jobs: list[BatchJob], out: Path, folder: Path, *, blender: str | None) -> None:
         self.jobs, self.out, self.folder, self.blender = jobs, out, folder, blender
-        self._pipelines: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._pipelines: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
     def check(self) -> None:
         """Refuse the whole file, with the line's number, where one job could never be done."""
@@ -154,12 +154,12 @@ class Batch:
         out = clip.with_suffix("." + job.render.get("format", "mp4"))
         return render_arguments(job.render, clip, out, speech=args.speech, blender=self.blender)
 
-    def _pipeline(self, pack: str, device: str) -> Any:
+    def _pipeline(self, pack: str, device: str, engine: str) -> Any:
         from .. import worker
 
-        key = (pack, device)
+        key = (pack, device, engine)
         if key not in self._pipelines:
-            self._pipelines[key] = worker.load_shipped(pack, device)
+            self._pipelines[key] = worker.load_shipped(pack, device, engine)
         self._pipelines.move_to_end(key)
         while len(self._pipelines) > WARM:
             self._pipelines.popitem(last=False)

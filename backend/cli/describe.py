@@ -14,6 +14,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "clip", type=Path, metavar="CLIP", help="a motion file: .npz of any dialect, .bvh, .amc or .npy"
     )
     parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
+    parser.add_argument("--engine", default="auto", help="auto, onnx or torch (default: auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--json", action="store_true", help="print the sentences, or the error, as JSON")
     parser.set_defaults(run=run)
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from ..describing import describe_clip
     from ..pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.pack, args.device)
+    pipeline = load_pipeline(args.pack, args.device, args.engine)
     found = describe_clip(pipeline, clip)
     if args.json:
         sentences = [{"start": one.start, "stop": one.stop, "text": one.text} for one in found]

@@ -58,8 +58,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         "part (text.hands); repeatable",
     )
     parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
-    parser.add_argument("--engine", default="auto", help="auto or torch (default: auto)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--engine", default="auto", help="auto, onnx or torch (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps, directml or coreml (default: auto)")
     parser.add_argument(
         "--dialect", choices=("amass", "smplx", "bvh"), help="file layout (default: by suffix)"
     )
@@ -179,7 +179,7 @@ def perform(params: GenerateParams, bar: ReportStep, load: LoadPipeline | None =
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bar("load", 0, 1)
-        pipeline = (load or load_shipped)(params.pack, params.device)
+        pipeline = (load or load_shipped)(params.pack, params.device, params.engine)
         try:
             return list(pipeline.generate(params, progress=bar))
         except (UnderstudyError, MemoryError):

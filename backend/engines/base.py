@@ -16,6 +16,9 @@ from ..text import TextEmbedding
 class Engine(Protocol):
     name: str
     device: str
+    """What computes, of those that a request may name."""
+    alphas: np.ndarray
+    """(N,) cumulative alphas of the schedule that the denoiser was trained with."""
 
     def encode_text(self, prompts: list[str]) -> TextEmbedding:
         """Sentence-encoder token embeddings of prompts."""

@@ -53,7 +53,7 @@ class TorchEngine(TorchPlanner):
             # The models are small and Blender keeps cores busy: measured on two cores, a second thread saves a
             # tenth of the time when the machine is idle and costs seven times as much when it is not.
             torch.set_num_threads(1)
-        self._text = TextEncoder()
+        self._text = TextEncoder(rounded=True)
         self._tokenizers: dict[str, PartTokenizer] = {}
         for part, sizes in config.tokenizers.items():
             tokenizer = PartTokenizer(sizes)

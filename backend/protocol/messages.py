@@ -26,8 +26,8 @@ from .fields import (
 )
 from .framing import PROTOCOL_VERSION
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Engine = Literal["auto", "torch"]
+Device = Literal["auto", "cpu", "cuda", "mps", "directml", "coreml"]
+Engine = Literal["auto", "onnx", "torch"]
 
 
 class InitializeParams(Strict):
@@ -37,6 +37,7 @@ class InitializeParams(Strict):
     client: str = ""
     warm: bool = True
     pack: str = "open"
+    engine: Engine = "auto"
     device: Device = "auto"
 
 

@@ -32,7 +32,7 @@ class Performer:
         self.loaded: list[tuple[str, str]] = []
         self.asked: list[Any] = []
 
-    def load(self, pack: str, device: str) -> Performer:
+    def load(self, pack: str, device: str, engine: str) -> Performer:
         self.loaded.append((pack, device))
         return self
 

@@ -55,7 +55,7 @@ class FakePipeline:
 
 @pytest.fixture(autouse=True)
 def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "load_shipped", lambda pack, device: FakePipeline())
+    monkeypatch.setattr(worker, "load_shipped", lambda pack, device, engine: FakePipeline())
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -101,7 +101,7 @@ class Slow:
     def generate(self, params, progress=None, cancelled=None):
         print("working", file=sys.stderr, flush=True)
         time.sleep(60)
-worker.load_shipped = lambda pack, device: Slow()
+worker.load_shipped = lambda pack, device, engine: Slow()
 from understudy.backend.cli.main import main
 sys.exit(main())
 """

@@ -84,7 +84,7 @@ def test_every_sample_says_it_in_its_file(pipeline: Pipeline) -> None:
 
 def test_the_answer_carries_it_once_and_typed(pipeline: Pipeline) -> None:
     answers: list[GenerateResult | UnderstudyError] = []
-    worker = Worker(lambda pack, device: pipeline)
+    worker = Worker(lambda pack, device, engine: pipeline)
     worker.start()
     for number, prompt in enumerate((FAR, "a person walks forward")):
         params = GenerateParams(prompt=prompt, seconds=1.0, samples=2)

@@ -79,7 +79,7 @@ class Pipeline:
         ]
 
 
-def load(pack, device):
+def load(pack, device, engine):
     global loads
     if pack == "missing":
         raise BadInput("There is no pack 'missing'.", field="pack")
