@@ -13,10 +13,38 @@ from collections.abc import Sequence
 
 from ... import __version__
 from ..errors import JobFailed, UnderstudyError
-from . import batch, convert, describe, doctor, edit, generate, info, packs, render, retarget, serve
+from . import (
+    batch,
+    cache,
+    convert,
+    describe,
+    doctor,
+    edit,
+    generate,
+    info,
+    packs,
+    render,
+    retarget,
+    search,
+    serve,
+)
 from .common import Parser
 
-_COMMANDS = (generate, batch, describe, render, retarget, edit, convert, info, packs, doctor, serve)
+_COMMANDS = (
+    generate,
+    batch,
+    describe,
+    search,
+    render,
+    retarget,
+    edit,
+    convert,
+    info,
+    packs,
+    cache,
+    doctor,
+    serve,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

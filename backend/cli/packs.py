@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from .common import megabytes, print_json
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("packs", help="list the installed packs, their licences and what they know")
+    parser = commands.add_parser(
+        "packs", help="list the installed packs, their licences and what they know; install or remove one"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--install", type=Path, metavar="FILE", help="install a .zip, or a pack's folder")
+    change.add_argument("--remove", metavar="NAME", help="remove a pack that was installed")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
@@ -20,6 +26,20 @@ def run(args: argparse.Namespace) -> int:
     from ..known import amounts, read_list
     from ..packs import list_packs, user_folder
 
+    if args.install is not None:
+        from ..pack_files import install_pack
+
+        installed = install_pack(args.install)
+        print_json(_facts(installed)) if args.json else print(
+            f"{installed.name} {installed.version} is installed."
+        )
+        return 0
+    if args.remove is not None:
+        from ..pack_files import remove_pack
+
+        remove_pack(args.remove)
+        print_json({"removed": args.remove}) if args.json else print(f"{args.remove} is removed.")
+        return 0
     packs = list_packs()
     if args.json:
         print_json([_facts(pack) for pack in packs])
