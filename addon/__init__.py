@@ -16,17 +16,24 @@ def _modules() -> list:
         preferences,
         preview,
         properties,
+        script,
+        script_operators,
+        script_panel,
         sound,
         takes,
         takes_panel,
     )
+    from .direction import marks
+    from .direction import operators as direction_operators
+    from .direction import panel as direction_panel
     from .retarget import operators as retarget_operators
     from .retarget import panel as retarget_panel
     from .retarget import stored
 
     retarget = [stored, retarget_operators, retarget_panel]
-    state = [preferences, properties, preview, takes, sound]
-    return [*state, generate, operators, files, edit, panels, takes_panel, *retarget, client, command]
+    state = [preferences, properties, marks, script, preview, takes, sound]
+    staging = [script_operators, direction_operators, script_panel, direction_panel]
+    return [*state, generate, operators, files, edit, panels, *staging, takes_panel, *retarget, client, command]
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from .client import Job, backend, packs
 from .generate import why_not
 from .keying import scene_rate
 from .operators import Check
+from .script import performed
 from .style import EMOTIONS, FIELDS, chosen
 
 EXAMPLE = "a person walks forward and waves"
@@ -85,10 +86,14 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
     def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
         row = layout.row()
         row.scale_y = 1.3
+        scripted = performed(settings.id_data)
+        row.enabled = not scripted
         row.prop(settings, "prompt", text="", placeholder=EXAMPLE)
 
         column = fields(layout)
-        if settings.voice == "NONE":
+        if scripted:
+            fact(column, "Length", "as the script says")
+        elif settings.voice == "NONE":
             row = column.row(align=True, heading="Length")
             switched(row, settings, "seconds", off="as the motion wants")
         else:

@@ -6,15 +6,15 @@ The state is kept on the body's object, so that undo, saving and reloading carry
 import hashlib
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
-from bpy.props import IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
 from ..backend.motion.clip import Clip
 from ..backend.motion.expressions import CHANNELS
-from . import sound
+from . import sound, splice
 from .bodymap import BodyMap
 from .keying import extend_scene, key_clip, scene_rate
 
@@ -32,6 +32,7 @@ class UNDERSTUDY_PG_preview(bpy.types.PropertyGroup):
     pose: StringProperty(description="How the body stood, JSON")
     end_before: IntProperty(description="The scene's last frame before the preview")
     end_after: IntProperty(description="and with it")
+    spliced: BoolProperty(description="Whether it holds keys of the Action that it was made from")
 
 
 def current(body: bpy.types.Object) -> bpy.types.Action | None:
@@ -41,8 +42,29 @@ def current(body: bpy.types.Object) -> bpy.types.Action | None:
     return action if state.take and action is not None and action.get(TAKE_KEY) == state.take else None
 
 
+class Span(NamedTuple):
+    """The part of a body's animation that a take made anew.
+
+    Attributes:
+        first: the last frame that stays.
+        last: the frame from which on all stays; None: nothing follows.
+        base: digest of the Action whose keys stay.
+    """
+
+    first: int
+    last: int | None
+    base: str
+
+
 def show(
-    scene: bpy.types.Scene, body: bpy.types.Object, clip: Clip, *, take: str, name: str, start: int
+    scene: bpy.types.Scene,
+    body: bpy.types.Object,
+    clip: Clip,
+    *,
+    take: str,
+    name: str,
+    start: int,
+    span: Span | None = None,
 ) -> bpy.types.Action:
     """Key a take on a body in place of what it plays.
 
@@ -53,6 +75,8 @@ def show(
         take: its identifier.
         name: for the Action.
         start: scene frame of the first pose.
+        span: what is new of it, where the other keys are to stay; if their Action is not there any more,
+            all of the motion is keyed.
 
     Raises:
         BadInput: the body cannot be keyed; nothing has changed then.
@@ -66,7 +90,7 @@ def show(
         state.held = body.animation_data.action if body.animation_data is not None else None
         state.end_before = scene.frame_end
         try:
-            action = key_clip(body, clip, name=name, start_frame=start, scene_fps=scene_rate(scene))
+            action, spliced = _key(scene, body, clip, name, start, span)
         except Exception:
             state.held = None
             raise
@@ -74,16 +98,37 @@ def show(
         if state.held is not None and body.override_library is not None and state.held.library is None:
             state.held.use_fake_user = True  # Blender does not save this state on a library override
     else:
-        if _edited(shown):
+        if edited(shown):
             shown.use_fake_user = True
-        action = key_clip(body, clip, name=name, start_frame=start, scene_fps=scene_rate(scene))
+        held = state.held
+        if span is not None and digest(shown) != span.base and held is not None and digest(held) == span.base:
+            _play(body, held, state.slot)
+            _set_pose(body, json.loads(state.pose or "{}"))  # the rotation modes that its keys are in
+            if shown.users == 0:
+                bpy.data.actions.remove(shown)
+        action, spliced = _key(scene, body, clip, name, start, span)
         if scene.frame_end == state.end_after:
             scene.frame_end = state.end_before
     extend_scene(scene, action)
-    state.take, state.start, state.end_after = take, start, scene.frame_end
+    state.take, state.start, state.end_after, state.spliced = take, start, scene.frame_end, spliced
     action[TAKE_KEY] = take
-    action[KEYS_KEY] = _digest(action)
+    action[KEYS_KEY] = digest(action)
     return action
+
+
+def _key(
+    scene: bpy.types.Scene, body: bpy.types.Object, clip: Clip, name: str, start: int, span: Span | None
+) -> tuple[bpy.types.Action, bool]:
+    """Key a clip, or only what is new of it where the body plays what it was made from."""
+    rate = scene_rate(scene)
+    playing = body.animation_data.action if body.animation_data is not None else None
+    if span is not None and playing is not None and digest(playing) == span.base and not splice.why_not(body):
+        first, last = span.first, span.last
+        action = splice.splice(
+            body, clip, name=name, start_frame=start, scene_fps=rate, first=first, last=last
+        )
+        return action, True
+    return key_clip(body, clip, name=name, start_frame=start, scene_fps=rate), False
 
 
 def stop(scene: bpy.types.Scene, body: bpy.types.Object) -> bool:
@@ -97,7 +142,7 @@ def stop(scene: bpy.types.Scene, body: bpy.types.Object) -> bool:
     if shown is None:
         _release(state)
         return False
-    kept = _edited(shown)
+    kept = edited(shown)
     _restore(scene, body)
     if kept:
         _claim(shown)
@@ -163,13 +208,7 @@ def _slot(body: bpy.types.Object) -> str:
 def _restore(scene: bpy.types.Scene, body: bpy.types.Object) -> None:
     """Put Action, slot, pose, range and sound back."""
     state = body.understudy_preview
-    animation = body.animation_data
-    held, slot = state.held, state.slot
-    animation.action = held
-    if held is not None and hasattr(held, "slots"):
-        found = next((s for s in held.slots if s.identifier == slot), None)
-        if found is not None:
-            animation.action_slot = found
+    _play(body, state.held, state.slot)
     _set_pose(body, json.loads(state.pose or "{}"))
     if scene.frame_end == state.end_after:
         scene.frame_end = state.end_before
@@ -177,6 +216,16 @@ def _restore(scene: bpy.types.Scene, body: bpy.types.Object) -> None:
     state.held = None
     state.take = state.slot = state.pose = ""
     body.update_tag()
+
+
+def _play(body: bpy.types.Object, action: bpy.types.Action | None, slot: str) -> None:
+    """Let an Action play, from the slot with an identifier where it has one."""
+    animation = body.animation_data
+    animation.action = action
+    if action is not None and hasattr(action, "slots"):
+        found = next((s for s in action.slots if s.identifier == slot), None)
+        if found is not None:
+            animation.action_slot = found
 
 
 def _pose(body: bpy.types.Object) -> dict[str, Any]:
@@ -209,8 +258,8 @@ def _set_pose(body: bpy.types.Object, pose: dict[str, Any]) -> None:
             body[name] = value
 
 
-def _digest(action: bpy.types.Action) -> str:
-    """A digest of all keys of an Action of ours."""
+def digest(action: bpy.types.Action) -> str:
+    """A digest of the times and values of all keys of an Action."""
     digest = hashlib.blake2b(digest_size=8)
     for curve in _curves(action):
         points = np.empty(2 * len(curve.keyframe_points), np.float32)
@@ -220,8 +269,9 @@ def _digest(action: bpy.types.Action) -> str:
     return digest.hexdigest()
 
 
-def _edited(action: bpy.types.Action) -> bool:
-    return bool(action.get(KEYS_KEY, "") != _digest(action))
+def edited(action: bpy.types.Action) -> bool:
+    """Whether somebody changed the keys of a previewed Action."""
+    return bool(action.get(KEYS_KEY, "") != digest(action))
 
 
 def _curves(action: bpy.types.Action) -> list[Any]:

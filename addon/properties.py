@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from . import sound
-from .bodymap import is_smplx
+from .bodymap import is_smplx, performer
 from .client import packs
 from .style import FIELDS
 
@@ -55,7 +55,7 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         name="Body",
         description="The SMPL-X armature that performs. Empty: the active object",
-        poll=lambda self, obj: is_smplx(obj),
+        poll=lambda self, obj: is_smplx(obj) and performer(obj) == obj,
     )
     prompt: StringProperty(
         name="Prompt",

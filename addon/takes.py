@@ -16,7 +16,7 @@ from bpy.props import (
 
 from ..backend.errors import BadInput, UnderstudyError
 from ..backend.motion.clip import Clip
-from . import preview, sound, take_files
+from . import preview, script, sound, take_files
 from .bodymap import find_body
 from .client import Job, backend, redraw
 from .preview import current
@@ -46,6 +46,11 @@ class UNDERSTUDY_PG_take(bpy.types.PropertyGroup):
     start: IntProperty(description="The scene frame of its first pose")
     speech: StringProperty(description="The sound file that it goes with, where it brings its own")
     settings: StringProperty(description="What the panel said, JSON")
+    report: StringProperty(description="How the marks were met, JSON: constraint, time, error_cm")
+    base: StringProperty(description="Digest of the Action whose keys stay; empty: all of it is new")
+    first: IntProperty(description="The last frame that stays")
+    last: IntProperty(description="The frame from which on all stays")
+    open_end: BoolProperty(description="Whether nothing follows the new part")
     starred: BoolProperty(name="Star", description="A favourite", default=False)
 
 
@@ -82,6 +87,7 @@ def add(
     start: int,
     settings: dict[str, Any],
     voice: sound.Voice | None,
+    span: preview.Span | None = None,
 ) -> bpy.types.Action:
     """Preview the first of some clips and list them all, the newest on top.
 
@@ -94,11 +100,12 @@ def add(
         start: the scene frame of the first pose.
         settings: the panel's, as :func:`.properties.remember` gives them.
         voice: what they go with.
+        span: what is new of them, where keys of the body's Action are to stay.
 
     Raises:
         BadInput: the body cannot be keyed; nothing has changed then.
     """
-    action = preview.show(scene, body, clips[0], take=files[0], name=name, start=start)
+    action = preview.show(scene, body, clips[0], take=files[0], name=name, start=start, span=span)
     takes = scene.understudy_takes
     for i in reversed(range(len(clips))):
         takes.items.add()
@@ -110,6 +117,11 @@ def add(
         take.pack, take.licence = str(meta.get("pack", "")), str(meta.get("licence", ""))
         take.speech = voice.path if voice is not None and voice.place else ""
         take.settings = json.dumps(settings, ensure_ascii=False)
+        report = meta.get("direction")
+        take.report = json.dumps(report) if isinstance(report, list) and report else ""
+        if span is not None:
+            take.base, take.first, take.last = span.base, span.first, span.last or 0
+            take.open_end = span.last is None
     select(takes, 0)
     _voice(scene, body, takes.items[0], action)
     return action
@@ -123,8 +135,13 @@ def play(context: bpy.types.Context, take: UNDERSTUDY_PG_take) -> bpy.types.Acti
     """
     scene, body = context.scene, _body(context)
     clip = take_files.load(take.file, take.name)
-    start = body.understudy_preview.start if current(body) is not None and not take.speech else take.start
-    action = preview.show(scene, body, clip, take=take.file, name=take.name, start=start)
+    fixed = bool(take.speech or take.base)
+    start = body.understudy_preview.start if current(body) is not None and not fixed else take.start
+    last = None if take.open_end else take.last
+    span = preview.Span(take.first, last, take.base) if take.base else None
+    action = preview.show(scene, body, clip, take=take.file, name=take.name, start=start, span=span)
+    if span is not None and not body.understudy_preview.spliced:
+        backend.warning = "The animation that this take was made in is not there: all of it is keyed."
     _voice(scene, body, take, action)
     redraw()
     return action
@@ -284,7 +301,8 @@ class UNDERSTUDY_OT_reuse_take(_TakeOperator, bpy.types.Operator):
         try:
             values = json.loads(takes.items[index].settings)
             lost = recall(context.scene.understudy, dict(values))
-        except (ValueError, TypeError):
+            script.recall(context.scene, values.get("script"))
+        except (ValueError, TypeError, KeyError):
             raise BadInput("The settings of this take cannot be read.", field="take") from None
         if lost:
             listed = ", ".join(lost)

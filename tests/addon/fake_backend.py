@@ -1,7 +1,8 @@
 """A stand-in for the backend: the same protocol, written here a second time, and no model behind it.
 
 Run as ``python fake_backend.py ROOT BEHAVIOUR``. The motion is procedural: the body walks along +Z at
-1 m/s and turns its head by an amount that depends on the seed.
+1 m/s and turns its head by an amount that depends on the seed. An edit keeps the given clip outside, and
+every constraint is reported as missed by its number in centimetres.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ spec.loader.exec_module(package)
 import numpy as np  # noqa: E402
 
 from understudy.backend.motion import npz  # noqa: E402
-from understudy.backend.motion.clip import Clip  # noqa: E402
+from understudy.backend.motion.clip import Clip, resample  # noqa: E402
 
 out = sys.stdout.buffer
 lock = threading.Lock()
@@ -53,6 +54,32 @@ def motion(seconds: float, seed: int) -> Clip:
     return Clip(poses, trans, 30.0, meta=meta)
 
 
+def edited(params: dict) -> Clip:
+    """The given clip with the part between two times made anew, at its own frame rate."""
+    edit = params["edit"]
+    given = npz.clip_from_bytes(base64.b64decode(edit["npz"]))
+    first = round(edit["start"] * given.fps)
+    if edit["end"] is None:
+        new = resample(motion(params["seconds"] or 4.0, params["seed"]), given.fps)
+        poses = np.concatenate([given.poses[: first + 1], new.poses[1:]])
+        trans = np.concatenate([given.trans[: first + 1], given.trans[first] + new.trans[1:] - new.trans[0]])
+    else:
+        last = round(edit["end"] * given.fps)
+        poses, trans = np.array(given.poses), np.array(given.trans)
+        new = motion(60.0, params["seed"])
+        poses[first + 1 : last] = new.poses[: last - first - 1]
+    meta = {**given.meta, "prompt": params["prompt"], "seed": params["seed"]}
+    return Clip(poses, trans, given.fps, meta=meta)
+
+
+def reported(constraints: dict) -> list[dict]:
+    found = [("path", 0.0)] if "path" in constraints else []
+    found += [("waypoint", w["time"]) for w in constraints.get("waypoints", [])]
+    found += [(f"pin {p['joint']}", p["start"]) for p in constraints.get("pins", [])]
+    found += [("pose", p["time"]) for p in constraints.get("poses", [])]
+    return [{"constraint": name, "time": t, "error_cm": float(i)} for i, (name, t) in enumerate(found)]
+
+
 def generate(number: int, params: dict) -> None:
     if behaviour == "fails":
         data = {
@@ -76,19 +103,27 @@ def generate(number: int, params: dict) -> None:
         progress = {"id": number, "stage": "refine", "step": step, "total": steps}
         send({"method": "progress", "params": {**progress, "seconds_left": (steps - step) * 0.01}})
         time.sleep(0.01)
-    seconds = params["seconds"] or 4.0
+    seconds = params.get("seconds") or 4.0
+    lines, at = [], 0.0
+    for line in params.get("script", []):
+        lines.append({**line, "start": at, "end": at + line["seconds"]})
+        at += line["seconds"]
+    seconds = at or seconds
     if params.get("speech"):
         with wave.open(params["speech"]) as sound:
             seconds = sound.getnframes() / sound.getframerate()
     clips = []
     for sample in range(params.get("samples", 1)):
-        clip = motion(seconds, params["seed"] + sample)
+        seeded = {**params, "seed": params["seed"] + sample}
+        clip = edited(seeded) if "edit" in params else motion(seconds, seeded["seed"])
+        asked = {"direction": reported(params["constraints"])} if params.get("constraints") else {}
+        clip = clip.replace(meta={**clip.meta, **asked, **({"script": lines} if lines else {})})
         target = io.BytesIO()
         npz.write_clip(clip, target)
         encoded = base64.b64encode(target.getvalue()).decode()
         if behaviour == "rubbish":
             encoded = base64.b64encode(b"this is no zip").decode()
-        facts = {"frames": len(clip), "fps": 30.0, "seconds": clip.seconds, "meta": clip.meta}
+        facts = {"frames": len(clip), "fps": clip.fps, "seconds": clip.seconds, "meta": clip.meta}
         clips.append({"npz": encoded, **facts})
     result = {"clips": clips, "seconds_taken": 0.03}
     if behaviour == "warns" and "walk" not in params["prompt"]:

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import pytest
 
-from understudy.addon import generate, panels, properties, style
+from understudy.addon import generate, orders, panels, properties, style
 from understudy.addon.body import _armature
 from understudy.addon.client import backend, packs
 from understudy.backend.errors import BadInput
@@ -58,7 +58,7 @@ def test_the_halves_have_prompts_of_their_own(settings: Any) -> None:
 
 def test_a_prompt_of_a_half_that_is_too_long_is_a_sentence(settings: Any) -> None:
     with pytest.raises(BadInput, match="prompt of the upper body is longer than 500"):
-        generate._text("x" * 501, "upper")
+        orders.one_line("x" * 501, "upper")
 
 
 @pytest.mark.parametrize("emotion", style.EMOTIONS)

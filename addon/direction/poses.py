@@ -1,0 +1,117 @@
+"""Key poses: an armature object beside the body, of the same bones, that can be moved and posed like any other."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ...backend.errors import BadInput
+from ...backend.motion import rotations
+from ...backend.motion.skeleton import J0
+from ..bodymap import BodyMap
+from ..keying import local_pose
+from .world import ClipWorld, clip_to_armature
+
+
+def store(
+    context: bpy.types.Context, body: bpy.types.Object, name: str, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """A new key pose that stands as the body stands now.
+
+    Raises:
+        BadInput: the object is no SMPL-X armature.
+    """
+    pose = bpy.data.objects.new(name, body.data)  # no copy: without animation, constraints and children
+    collection.objects.link(pose)
+    pose.show_in_front = True
+    pose.show_name = True
+    pose.display_type = "WIRE"
+    update(context, body, pose)
+    return pose
+
+
+def present(context: bpy.types.Context, body: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """The body as it stands now: bone quaternions (1, J, 4) and the pelvis' location (1, 3).
+
+    Raises:
+        BadInput: the object is no SMPL-X armature.
+    """
+    body_map = BodyMap.of(body)
+    context.view_layer.update()
+    evaluated = body.evaluated_get(context.evaluated_depsgraph_get())
+    posed = np.array([[np.array(evaluated.pose.bones[name].matrix) for name in body_map.names]])
+    return local_pose(body_map, posed)
+
+
+def as_clip(
+    armature: bpy.types.Object, quaternions: np.ndarray, location: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bone channels (1, J, 4) and (1, 3) as a clip has them: poses (55, 3) axis-angle and trans (3,)."""
+    body_map = BodyMap.of(armature)
+    poses = rotations.quaternion_to_axis_angle(body_map.from_bones(quaternions))[0]
+    return poses, body_map.from_location(location)[0]
+
+
+def update(context: bpy.types.Context, body: bpy.types.Object, pose: bpy.types.Object) -> None:
+    """Let a key pose stand as the body stands now, constraints and drivers included.
+
+    Raises:
+        BadInput: one of them is no SMPL-X armature.
+    """
+    quaternions, location = present(context, body)
+    if pose.pose is None:
+        context.view_layer.update()
+    if pose.pose is None:
+        raise BadInput(f"“{pose.name}” is not in the view layer.", field="pose")
+    for bone in pose.pose.bones:
+        bone.matrix_basis = Matrix.Identity(4)
+        bone.rotation_mode = "QUATERNION"
+    for k, name in enumerate(BodyMap.of(body).names):
+        pose.pose.bones[name].rotation_quaternion = quaternions[0, k]
+    pose.pose.bones["pelvis"].location = location[0]
+    pose.matrix_world = body.matrix_world
+    context.view_layer.update()
+
+
+def read(pose: bpy.types.Object, world: ClipWorld) -> tuple[np.ndarray, np.ndarray]:
+    """A key pose as a pose of a clip.
+
+    Args:
+        pose: the armature object.
+        world: of the clip.
+
+    Returns:
+        poses (55, 3) axis-angle and trans (3,).
+
+    Raises:
+        BadInput: the object is no SMPL-X armature, or was never shown.
+    """
+    body_map = BodyMap.of(pose)
+    if pose.pose is None:
+        raise BadInput(
+            f"The key pose “{pose.name}” is hidden from the view layer.",
+            hint="Switch its collection on, or untick the key pose.",
+            field="poses",
+        )
+    posed = _posed(pose)
+    quaternions, location = local_pose(body_map, np.array([[posed[name] for name in body_map.names]]))
+    poses, trans = as_clip(pose, quaternions, location)
+    # From the clip's world as it lies in the pose's armature to the one of the body that performs.
+    matrix = np.linalg.inv(world.matrix) @ np.array(pose.matrix_world) @ clip_to_armature(body_map)
+    turn = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
+    root = turn @ rotations.axis_angle_to_matrix(poses[0])
+    poses[0] = rotations.matrix_to_axis_angle(root)
+    return poses, matrix[:3, :3] @ (J0 + trans) + matrix[:3, 3] - J0
+
+
+def _posed(armature: bpy.types.Object) -> dict[str, np.ndarray]:
+    """Every bone's matrix in armature space, from its own channels: right in hidden collections, too."""
+    done: dict[str, np.ndarray] = {}
+    for bone in sorted(armature.data.bones, key=lambda bone: len(bone.parent_recursive)):
+        rest = np.array(bone.matrix_local)
+        if bone.parent is not None:
+            above = np.array(bone.parent.matrix_local)
+            rest = done[bone.parent.name] @ np.linalg.inv(above) @ rest
+        done[bone.name] = rest @ np.array(armature.pose.bones[bone.name].matrix_basis)
+    return done
