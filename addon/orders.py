@@ -81,14 +81,14 @@ def why_not(context: bpy.types.Context) -> str:
         return "Leave Edit Mode first."
     direction = scene.understudy_direction
     making = direction.mode if direction.use else "NEW"
+    if reason := editing.why_not(scene, body):
+        return reason
     if script.performed(scene):
         if making != "NEW":
             return "The script makes a new motion. Choose New Motion in Direction, or switch the script off."
         if settings.voice != "NONE":
             return "The script has no voice. Choose no voice in Speech, or switch the script off."
         return script.why_not(scene)
-    if making != "NEW" and (reason := editing.why_not(scene, body)):
-        return reason
     if settings.voice == "FILE" and not settings.speech_file:
         return "Choose a sound file in Speech, or no voice."
     if settings.voice == "STRIP" and not sound.strip_name(settings):
@@ -152,7 +152,7 @@ def take_order(
         "seed": kept["seed"],
         "samples": kept["samples"],
         "pack": kept["pack"] or "open",
-        "device": preferences.get().device,
+        **preferences.machine(),
     }
     # What is not asked for is not sent: an older backend then has nothing to stumble over.
     params |= {name: kept[name] for name in ("steps", "guidance") if kept[f"use_{name}"]}
@@ -218,6 +218,8 @@ def _directed(
         start = scene.understudy_script.start
     if not direction.use:
         return _Directed(start)
+    if reason := editing.why_not(scene, body):
+        raise BadInput(reason, field="direction")
     if direction.mode != "NEW":
         if scripted or voiced:
             raise BadInput(
@@ -248,9 +250,6 @@ def _edited(
         BadInput: it cannot be done.
     """
     scene, direction = context.scene, context.scene.understudy_direction
-    reason = editing.why_not(scene, body)
-    if reason:
-        raise BadInput(reason, field="edit")
     if direction.mode == "BETWEEN":
         edit = editing.between(scene, body, direction.first, direction.last)
     elif editing.goes_on(body, scene.frame_current):
@@ -308,7 +307,7 @@ def line_order(context: bpy.types.Context, index: int) -> Order:
         "seed": kept["seed"],
         "samples": kept["samples"],
         "pack": kept["pack"] or "open",
-        "device": preferences.get().device,
+        **preferences.machine(),
         "edit": edit.request(world),
     }
     params |= {name: kept[name] for name in ("steps", "guidance") if kept[f"use_{name}"]}

@@ -15,6 +15,7 @@ from .properties import MAX_PROMPT, MAX_SEED, SECONDS, _slider, _switch
 from .style import FIELDS, choose, chosen
 
 MAX_LINES = 64
+MAX_SECONDS = 300.0
 DEFAULT_SECONDS = 3.0
 
 
@@ -142,6 +143,9 @@ def why_not(scene: bpy.types.Scene) -> str:
         seconds = line.frames / rate
         if not SECONDS[0] - 1e-6 <= seconds <= SECONDS[1] + 1e-6:
             return f"Line {i + 1} of the script lasts {seconds:.1f} s: {SECONDS[0]:g} to {SECONDS[1]:g} are possible."
+    total = sum(line.frames for line in script.lines) / rate
+    if total > MAX_SECONDS:
+        return f"The script lasts {total:.0f} s: up to {MAX_SECONDS:g} s are possible."
     return ""
 
 

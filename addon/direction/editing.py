@@ -17,6 +17,7 @@ from ..keying import clip_from_action, scene_rate
 from ..splice import why_not as why_not_splice
 from . import poses
 from .gather import plain
+from .marks import marks_of, travels
 from .world import ClipWorld
 
 
@@ -60,11 +61,24 @@ def animated(body: bpy.types.Object) -> bool:
     return channels is not None and len(channels.fcurves) > 0
 
 
-def why_not(scene: bpy.types.Scene, body: bpy.types.Object) -> str:
-    """Why the chosen kind of edit cannot be done, in one short sentence; empty when it can (cheap, for draw)."""
+def why_not(scene: bpy.types.Scene, body: bpy.types.Object | None) -> str:
+    """Why the chosen kind of motion cannot be made, in one short sentence; empty when it can (cheap, for draw)."""
     state = scene.understudy_direction
+    if not state.use:
+        return ""
+    if state.mode != "NEW" and (state.loop or state.in_place):
+        return "Loop and In Place are for a new motion: choose it, or switch them off."
+    if state.loop and scene.understudy.voice != "NONE":
+        return "A loop has no voice: switch one of them off."
+    found = marks_of(scene, body)
+    if state.loop and found:
+        return "A loop is made without marks: untick them, or switch Loop off."
+    if state.in_place and any(travels(thing) for thing in found):
+        return "A motion in place stays on the spot: untick the marks, or switch In Place off."
+    if state.mode != "NEW" and body is None:
+        return "Add a body, or select a SMPL-X armature."
     if state.mode == "BETWEEN":
-        if not animated(body):
+        if body is None or not animated(body):
             return "In-between needs two keys: the body has no animation yet."
         if state.last - state.first < 2:
             return "In-between needs frames to fill: To must lie behind From."

@@ -190,6 +190,11 @@ def is_mark(thing: bpy.types.Object) -> bool:
     return bool(wanted.get(kind) == thing.type)
 
 
+def travels(thing: bpy.types.Object) -> bool:
+    """Whether a mark says where the body is (cheap, for draw)."""
+    return bool(thing.understudy_mark.kind != "POSE" or thing.understudy_mark.place)
+
+
 def mark(
     scene: bpy.types.Scene, thing: bpy.types.Object, kind: str, body: bpy.types.Object | None, **values: Any
 ) -> bpy.types.Object:

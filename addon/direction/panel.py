@@ -127,11 +127,10 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             self._draw_mark(layout, thing, width)
 
         row = layout.row(align=True)
-        row.enabled = state.mode == "NEW"
         row.prop(state, "loop", toggle=True)
         row.prop(state, "in_place", toggle=True)
-        if state.mode != "NEW" and (state.loop or state.in_place):
-            paragraph(layout, "Loop and In Place are for new motions.", width, icon="INFO")
+        if reason := editing.why_not(scene, body):
+            paragraph(layout, reason, width, icon="ERROR")
         self._draw_report(context, layout, body, width)
 
     @staticmethod
@@ -162,8 +161,6 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             row.prop(state, "first")
             row.operator("understudy.between_keys", text="", icon="KEYFRAME_HLT")
             fields(layout).prop(state, "last")
-            if body is not None and (reason := editing.why_not(scene, body)):
-                paragraph(layout, reason, width, icon="ERROR")
 
     @staticmethod
     def _draw_mark(layout: bpy.types.UILayout, thing: bpy.types.Object, width: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.addon import orders, script_panel, take_files
+from understudy.addon import script as script_module
 from understudy.addon.body import _armature
 from understudy.addon.client import backend
 from understudy.addon.keying import clip_from_action
@@ -93,7 +95,7 @@ def test_lines_never_overlap_nor_leave_a_gap(lengths: list[int], moves: list[tup
         setattr(line, "start" if begin else "end", frame)
         found = spans()
         assert all(end > start for _, start, end in found)
-        assert all(a[2] == b[1] for a, b in zip(found, found[1:], strict=False))
+        assert all(a[2] == b[1] for a, b in itertools.pairwise(found))
 
 
 def test_markers_become_lines() -> None:
@@ -145,6 +147,8 @@ def test_why_the_script_cannot_be_performed(body: bpy.types.Object) -> None:
         bpy.ops.understudy.generate()
     write(("walks", 5))
     assert "lasts 0.2 s" in orders.why_not(bpy.context)
+    write(*[("walks", 1800)] * 6)
+    assert "lasts 360 s" in orders.why_not(bpy.context)
     write(("walks", 60))
     assert orders.why_not(bpy.context) == ""
     bpy.context.scene.understudy_direction.mode = "CONTINUE"
@@ -257,3 +261,10 @@ def test_the_panel_says_what_to_do(body: bpy.types.Object) -> None:
     assert "Generate the script first" not in seen()
     script().lines.remove(0)
     assert "Lines came or went" in seen()
+
+
+def test_the_scripts_limits_are_the_backends() -> None:
+    direction = pytest.importorskip("understudy.backend.protocol.direction", reason="needs pydantic")
+    fields = pytest.importorskip("understudy.backend.protocol.fields", reason="needs pydantic")
+    assert script_module.MAX_LINES == direction.LINES
+    assert script_module.MAX_SECONDS == fields.SCRIPT_SECONDS
