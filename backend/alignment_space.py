@@ -14,6 +14,7 @@ import numpy as np
 
 from .errors import BadInput
 from .models.alignment_config import VIEWS, AlignmentConfig
+from .models.eight_bits import SCALE, restored
 from .motion.clip import Clip, place_at_origin, resample
 from .motion.contacts import detect_contacts
 from .motion.features import FPS, features_from_clip
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .packs import Pack
 
 FILE = "alignment.safetensors"
-_SCALE = ".int8_scale"
 
 
 def stretches(frames: int, longest: int) -> list[tuple[int, int]]:
@@ -46,7 +46,7 @@ class AlignmentSpace:
 
     def __init__(self, config: AlignmentConfig, state: Mapping[str, np.ndarray]) -> None:
         self.config = config
-        self._weights = _restored(state)
+        self._weights = {key: restored(state, key) for key in state if not key.endswith(SCALE)}
 
     @classmethod
     def of(cls, pack: Pack) -> AlignmentSpace:
@@ -160,18 +160,6 @@ class AlignmentSpace:
         centred = x - x.mean(-1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
         return scaled * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
-
-
-def _restored(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights in float32; see :mod:`.models.compact`."""
-    weights = {}
-    for key, value in state.items():
-        scale = state.get(key + _SCALE)
-        if scale is not None:
-            weights[key] = value.astype(np.float32) * scale.reshape(-1, *[1] * (value.ndim - 1))
-        elif not key.endswith(_SCALE):
-            weights[key] = value.astype(np.float32)
-    return weights
 
 
 def _sinusoids(length: int, width: int) -> np.ndarray:

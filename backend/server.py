@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
+
 from .. import __version__
 from . import log, machine
 from .errors import JobFailed, UnderstudyError
@@ -20,12 +22,12 @@ from .log import logger
 from .packs import list_packs
 from .protocol import framing
 from .protocol.framing import PROTOCOL_VERSION, FrameReader, ProtocolError
+from .protocol.library import DescribeParams, SearchParams
 from .protocol.messages import (
     CancelParams,
     DataInfo,
     EngineInfo,
     GenerateParams,
-    GenerateResult,
     InitializeParams,
     InitializeResult,
     PackInfo,
@@ -33,6 +35,7 @@ from .protocol.messages import (
     ShutdownParams,
     parse,
 )
+from .tasks import Params
 from .worker import Job, LoadPipeline, Worker, load_shipped
 
 _CHUNK = 1 << 16
@@ -66,7 +69,9 @@ class Server:
         self._finished = False
         self._methods: dict[str, Callable[[int | str | None, Mapping[str, Any]], Any]] = {
             "initialize": self._initialize,
-            "generate": self._generate,
+            "generate": self._work(GenerateParams),
+            "describe": self._work(DescribeParams),
+            "search": self._work(SearchParams),
             "cancel": self._cancel,
             "shutdown": self._shutdown,
         }
@@ -173,21 +178,26 @@ class Server:
         if params.warm:  # after the answer: importing a model library holds every thread up
             self._worker.warm(params.pack, params.device, params.engine)
 
-    def _generate(self, number: int | str | None, raw: Mapping[str, Any]) -> None:
-        if number is None:
-            raise RequestError("invalid_request", "A 'generate' without an id could not be answered.")
-        params = parse(GenerateParams, raw)
+    def _work(self, model: type[Params]) -> Callable[[int | str | None, Mapping[str, Any]], None]:
+        """A method whose requests the worker does, one after the other."""
 
-        def answer(outcome: GenerateResult | UnderstudyError) -> None:
-            if isinstance(outcome, UnderstudyError):
-                self._send(framing.error_response(number, outcome))
-            else:
-                self._send(framing.response(number, outcome.model_dump(mode="json")))
+        def queue(number: int | str | None, raw: Mapping[str, Any]) -> None:
+            if number is None:
+                raise RequestError("invalid_request", "A request without an id could not be answered.")
+            params = parse(model, raw)
 
-        def report(progress: Progress) -> None:
-            self._send(framing.notification("progress", progress.model_dump(mode="json")))
+            def answer(outcome: BaseModel | UnderstudyError) -> None:
+                if isinstance(outcome, UnderstudyError):
+                    self._send(framing.error_response(number, outcome))
+                else:
+                    self._send(framing.response(number, outcome.model_dump(mode="json")))
 
-        self._worker.add(Job(number, params, answer, report))
+            def report(progress: Progress) -> None:
+                self._send(framing.notification("progress", progress.model_dump(mode="json")))
+
+            self._worker.add(Job(number, params, answer, report))
+
+        return queue
 
     def _cancel(self, number: int | str | None, raw: Mapping[str, Any]) -> dict[str, Any]:
         return {"found": self._worker.cancel(parse(CancelParams, raw).id)}

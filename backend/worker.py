@@ -1,26 +1,23 @@
-"""The backend's worker: one thread that loads packs, keeps them warm, and generates one job at a time."""
+"""The backend's worker: one thread that loads packs, keeps them warm, and does one job at a time."""
 
 from __future__ import annotations
 
-import base64
-import json
 import queue
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+from pydantic import BaseModel
 
 from . import machine
 from .errors import BadInput, Cancelled, JobFailed, UnderstudyError
-from .known import warnings_of
 from .log import logger
 from .motion.clip import Clip
-from .motion.npz import clip_to_bytes
 from .packs import find_pack
-from .protocol.messages import ClipMessage, GenerateParams, GenerateResult, Progress
-
-ReportStep = Callable[[str, int, int], None]
+from .protocol.messages import GenerateParams, Progress
+from .tasks import CALLED, Params, ReportStep, perform
 
 
 class Pipeline(Protocol):
@@ -44,13 +41,13 @@ _REPORT_EVERY = 0.03  # seconds between progress messages: a window draws no fas
 
 
 class Job:
-    """One request to generate. It is answered exactly once, whoever comes first."""
+    """One request. It is answered exactly once, whoever comes first."""
 
     def __init__(
         self,
         number: int | str,
-        params: GenerateParams,
-        answer: Callable[[GenerateResult | UnderstudyError], None],
+        params: Params,
+        answer: Callable[[BaseModel | UnderstudyError], None],
         report: Callable[[Progress], None],
     ) -> None:
         self.number = number
@@ -62,7 +59,7 @@ class Job:
         self._lock = threading.Lock()
         self._answered = False
 
-    def finish(self, outcome: GenerateResult | UnderstudyError) -> None:
+    def finish(self, outcome: BaseModel | UnderstudyError) -> None:
         with self._lock:
             if self._answered:
                 return
@@ -125,7 +122,7 @@ class Worker:
         self._queue: queue.Queue[Job | tuple[str, str, str]] = queue.Queue()
         self._jobs: dict[int | str, Job] = {}
         self._pipelines: OrderedDict[tuple[str, str, str], Pipeline] = OrderedDict()
-        self._durations: dict[str, float] = {}
+        self._durations: dict[type, dict[str, float]] = {}  # of each kind of request, by stage
         self._busy = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="understudy_worker", daemon=True)
@@ -182,7 +179,7 @@ class Worker:
 
     def _do(self, job: Job) -> None:
         try:
-            outcome: GenerateResult | UnderstudyError = self._generate(job)
+            outcome: BaseModel | UnderstudyError = self._perform(job)
         except UnderstudyError as error:
             outcome = error
         except MemoryError:
@@ -192,18 +189,20 @@ class Worker:
         except Exception as error:
             logger.exception("Request %s failed", job.number)
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            outcome = JobFailed(f"Generating failed: {reason}", hint="The log has the details.")
+            outcome = JobFailed(
+                f"{CALLED[type(job.params)]} failed: {reason}", hint="The log has the details."
+            )
         with self._lock:
             self._jobs.pop(job.number, None)
         if job.cancelled():  # a result that is ready all the same is not wanted any more
             outcome = Cancelled("The job was cancelled.")
         job.finish(outcome)
 
-    def _generate(self, job: Job) -> GenerateResult:
+    def _perform(self, job: Job) -> BaseModel:
         if job.cancelled():
             raise Cancelled("The job was cancelled.")
-        began = last = time.monotonic()
-        clock = Clock(self._durations)
+        last = time.monotonic()
+        clock = Clock(self._durations.setdefault(type(job.params), {}))
         reported = ""
 
         def report(stage: str, step: int, total: int) -> None:
@@ -222,23 +221,9 @@ class Worker:
         job.running = True
         if job.cancelled():
             raise Cancelled("The job was cancelled.")
-        clips = pipeline.generate(params, progress=report, cancelled=job.cancelled)
+        result = perform(params, pipeline, report, job.cancelled)
         clock.end()
-        messages = [
-            ClipMessage(
-                npz=base64.b64encode(clip_to_bytes(clip)).decode("ascii"),
-                frames=len(clip),
-                fps=clip.fps,
-                seconds=clip.seconds,
-                meta=_plain(clip.meta),
-            )
-            for clip in clips
-        ]
-        taken = time.monotonic() - began
-        logger.info(
-            "Request %s: %d clips of %.1f s in %.2f s", job.number, len(clips), clips[0].seconds, taken
-        )
-        return GenerateResult(clips=messages, seconds_taken=round(taken, 3), warnings=warnings_of(clips))
+        return result
 
     def _pipeline(self, pack: str, device: str, engine: str) -> Pipeline:
         key = (pack, device, engine)
@@ -250,11 +235,6 @@ class Worker:
         while len(self._pipelines) > WARM:
             self._pipelines.popitem(last=False)
         return self._pipelines[key]
-
-
-def _plain(meta: dict[str, Any]) -> dict[str, Any]:
-    """A clip's free information with nothing in it that JSON does not know."""
-    return json.loads(json.dumps(meta, default=str))
 
 
 def load_shipped(pack: str, device: str, engine: str) -> Pipeline:

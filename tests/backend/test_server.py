@@ -51,7 +51,7 @@ def poll_until(client: Client, kind: str, seconds: float = 20.0) -> list[Event]:
 def test_initialize_describes_the_backend(client: Client) -> None:
     info = client.info
     assert info["pid"] == client.pid
-    assert info["methods"] == ["initialize", "generate", "cancel", "shutdown"]
+    assert info["methods"] == ["initialize", "generate", "describe", "search", "cancel", "shutdown"]
     assert {"auto", "cpu"} <= set(info["devices"])
     assert info["limits"]["samples"] == [1, 8]
     assert Path(info["log_file"]).is_file()
@@ -166,7 +166,7 @@ def test_a_failed_warm_up_is_told_by_the_first_request(command: list[str]) -> No
         ("generate", {"prompt": "refuse"}, "bad_input", "prompt"),
         ("generate", {"prompt": "crash"}, "job_failed", ""),
         ("cancel", {}, "bad_input", "id"),
-        ("describe", {}, "unknown_method", ""),
+        ("dance", {}, "unknown_method", ""),
         ("initialize", {"protocol": 99}, "version_mismatch", ""),
         ("shutdown", {"now": True}, "bad_input", "now"),
     ],

@@ -1,0 +1,122 @@
+"""What the worker does with each kind of request: perform, describe, search."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from .errors import BadInput
+from .known import warnings_of
+from .log import logger
+from .motion.npz import clip_from_bytes, clip_to_bytes
+from .protocol.library import (
+    DescribeParams,
+    DescribeResult,
+    FoundClip,
+    SearchParams,
+    SearchResult,
+    SkippedFile,
+    Told,
+)
+from .protocol.messages import ClipMessage, GenerateParams, GenerateResult
+
+Params = GenerateParams | DescribeParams | SearchParams
+ReportStep = Callable[[str, int, int], None]
+Cancelled = Callable[[], bool]
+
+CALLED = {GenerateParams: "Generating", DescribeParams: "Describing", SearchParams: "Searching"}
+"""The kinds of requests, as sentences about them begin."""
+
+
+def perform(params: Params, pipeline: Any, report: ReportStep, cancelled: Cancelled) -> BaseModel:
+    """The result of a request.
+
+    Args:
+        params: what is asked for.
+        pipeline: of its pack, loaded.
+        report: called with (stage, steps done, steps expected).
+        cancelled: whether the result is not wanted any more.
+    """
+    began = time.monotonic()
+    if isinstance(params, SearchParams):
+        return _search(params, pipeline, report, cancelled, began)
+    if isinstance(params, DescribeParams):
+        return _describe(params, pipeline, report, began)
+    return _generate(params, pipeline, report, cancelled, began)
+
+
+def _generate(
+    params: GenerateParams, pipeline: Any, report: ReportStep, cancelled: Cancelled, began: float
+) -> GenerateResult:
+    clips = pipeline.generate(params, progress=report, cancelled=cancelled)
+    messages = [
+        ClipMessage(
+            npz=base64.b64encode(clip_to_bytes(clip)).decode("ascii"),
+            frames=len(clip),
+            fps=clip.fps,
+            seconds=clip.seconds,
+            meta=_plain(clip.meta),
+        )
+        for clip in clips
+    ]
+    taken = time.monotonic() - began
+    logger.info("%d clips of %.1f s in %.2f s", len(clips), clips[0].seconds, taken)
+    return GenerateResult(clips=messages, seconds_taken=round(taken, 3), warnings=warnings_of(clips))
+
+
+def _describe(params: DescribeParams, pipeline: Any, report: ReportStep, began: float) -> DescribeResult:
+    from .describing import describe_clip
+
+    try:
+        data = base64.b64decode(params.npz, validate=True)
+    except (ValueError, binascii.Error):
+        raise BadInput("The clip is not base64.", field="npz") from None
+    clip = clip_from_bytes(data)
+    report("describe", 0, 1)
+    found = describe_clip(pipeline, clip)
+    sentences = [Told(start=one.start, stop=one.stop, text=one.text) for one in found]
+    taken = round(time.monotonic() - began, 3)
+    return DescribeResult(texts=[one.text for one in found], sentences=sentences, seconds_taken=taken)
+
+
+def _search(
+    params: SearchParams, pipeline: Any, report: ReportStep, cancelled: Cancelled, began: float
+) -> SearchResult:
+    from .searching import Library
+
+    library = Library(pipeline.pack, pipeline.engine.encode_text)
+    folders = [Path(folder) for folder in params.all_folders]
+    findings = library.search(params.query, folders, params.limit, report, cancelled)
+    taken = time.monotonic() - began
+    logger.info("Searched %d clips in %.2f s", findings.read, taken)
+    return SearchResult(
+        results=[
+            FoundClip(
+                path=str(one.path),
+                score=round(one.score, 4),
+                text=one.entry.text,
+                seconds=one.entry.seconds,
+                frames=one.entry.frames,
+                fps=one.entry.fps,
+                layout=one.entry.layout,
+                start=round(one.start, 3),
+                stop=round(one.stop, 3),
+            )
+            for one in findings.found
+        ],
+        skipped=[SkippedFile(path=str(path), why=why) for path, why in findings.skipped],
+        read=findings.read,
+        seconds_taken=round(taken, 3),
+    )
+
+
+def _plain(meta: dict[str, Any]) -> dict[str, Any]:
+    """A clip's free information with nothing in it that JSON does not know."""
+    return json.loads(json.dumps(meta, default=str))
