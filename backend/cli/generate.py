@@ -30,6 +30,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="a voice to talk with: wav, flac, ogg, mp3, m4a; it decides the length",
     )
     parser.add_argument(
+        "--transcript",
+        metavar="FILE|TEXT",
+        help="what the voice says: .txt, .srt, .vtt or .TextGrid, or the text itself; gestures follow the words",
+    )
+    parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the .npz or .bvh file to write"
     )
     parser.add_argument("--seconds", type=float, help="length, 0.5 to 60 (default: the pack decides)")
@@ -79,6 +84,7 @@ def request_of(args: argparse.Namespace) -> GenerateParams:
         {
             "prompt": args.prompt,
             "speech": args.speech,
+            "transcript": args.transcript,
             "seconds": args.seconds,
             "seed": args.seed,
             "samples": args.samples,

@@ -104,6 +104,12 @@ def relaxed_hands(
     return np.concatenate(sides, axis=1)
 
 
+def posed(shape: Shape) -> np.ndarray:
+    """A posture as axis-angle (15, 3) of the left hand; the right one's is its reflection, (1, -1, -1) times it."""
+    fingers = _finger_rotations(shape.bend[None], shape.spread[None])
+    return np.concatenate([fingers[0], shape.thumb[None]]).reshape(15, 3)
+
+
 def fill_hands(clip: Clip, seed: int, rhythm: np.ndarray | None = None) -> Clip:
     """The clip with living hands where its source had none; a clip whose hands are known comes back as it is.
 

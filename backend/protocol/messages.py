@@ -29,6 +29,9 @@ from .framing import PROTOCOL_VERSION
 Device = Literal["auto", "cpu", "cuda", "mps", "directml", "coreml"]
 Engine = Literal["auto", "onnx", "torch"]
 
+MAX_TRANSCRIPT = 4 << 20
+"""Characters of a transcript; hours of talk with all their times are less."""
+
 
 class InitializeParams(Strict):
     """``warm``: load the pack in the background at once, so that the first clip is quick too."""
@@ -50,6 +53,8 @@ class GenerateParams(Strict):
     """Several prompts as one motion, in place of ``prompt`` and ``seconds``."""
     speech: Annotated[str, Field(min_length=1)] | None = None
     """A sound file on the backend's machine; the clip is as long as it."""
+    transcript: Annotated[str, Field(min_length=1, max_length=MAX_TRANSCRIPT)] | None = None
+    """What the voice says: a text, SRT, WebVTT or a TextGrid, or the path of such a file on the backend's machine."""
     seconds: float | None = Field(default=None, ge=SECONDS[0], le=SECONDS[1])
     seed: int = Field(default=0, ge=SEED[0], le=SEED[1])
     samples: int = Field(default=1, ge=SAMPLES[0], le=SAMPLES[1])
@@ -82,6 +87,8 @@ class GenerateParams(Strict):
             raise fault("prompt", "There is neither a prompt nor a voice.")
         if self.speech is not None and self.seconds is not None:
             raise fault("seconds", "A voice decides the length: leave seconds out.")
+        if self.transcript is not None and self.speech is None:
+            raise fault("transcript", "A transcript says what a voice speaks, and there is no voice.")
         return self
 
     @model_validator(mode="after")

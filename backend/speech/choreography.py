@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..motion.hands import Shape as Hand
 from .gesture_score import Phrase, Stroke, Unit
-from .gesture_shapes import READY, SHAPES, Shape
+from .gesture_shapes import FINGERS, MEANINGS, READY, SHAPES, Meaning, Shape
 from .movements import Track
 
 LEFT, RIGHT = 0, 1
@@ -53,6 +54,20 @@ LONGEST_BOW = 0.9
 """Seconds that such a bow takes at most."""
 SHIFT = np.array([0.016, 0.007])
 """Metres by which the weight is shifted from phrase to phrase, to the side and to the front."""
+CLEAR = 0.8
+"""Size of a stroke that shows a meaning at least."""
+LONG_FINGERS = 0.55
+"""Seconds after a stroke for which fingers show what they show."""
+WAVE = np.array([[0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3], [-0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -0.3]] * 2)
+"""Where a hand that greets goes one after the other, beside its place."""
+SIGN = 0.2
+"""Seconds of a turn of a head that nods or shakes."""
+HEAD_SIGNS = {
+    "shake": ((0.0, 9.0, 0.0), (2.0, -10.0, 0.0), (2.0, 7.0, 0.0), (0.0, 0.0, 0.0)),
+    "nod": ((9.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (7.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    "tilt": ((1.0, 3.0, 7.0), (1.0, 3.0, 7.0), (0.0, 0.0, 0.0)),
+}
+"""Degrees that a head goes to one after the other: down, to the left, tilted."""
 PASSING = 0.14
 """Seconds before and after a stop in which a hand still goes on to the side: it is not nailed."""
 
@@ -72,6 +87,7 @@ class Choreography:
         head, trunk: posture and accents, whose sum counts, (3,) radians: down, to the left, to the right.
         shoulders: (2,) radians that they are raised, left and right.
         weight: (2,) metres that the hips are shifted to the left and to the front.
+        fingers: left and right, in the order of time: seconds from and to, and the posture of the hand.
     """
 
     hands: tuple[Track, Track] = field(default_factory=lambda: (Track(READY, LATE), Track(READY, LATE)))
@@ -81,6 +97,7 @@ class Choreography:
     trunk: tuple[Track, Track] = field(default_factory=lambda: (_turns(), _turns()))
     shoulders: Track = field(default_factory=lambda: Track(np.zeros(2)))
     weight: Track = field(default_factory=lambda: Track(np.zeros(2)))
+    fingers: tuple[list[tuple[float, float, Hand]], ...] = field(default_factory=lambda: ([], []))
 
 
 def choreograph(units: Sequence[Unit], seed: int, strength: float) -> Choreography:
@@ -126,10 +143,9 @@ class _Unit:
         return shapes[int(self.rng.choice(len(shapes), p=weights / weights.sum()))]
 
     def _phrase(self, phrase: Phrase, sides: tuple[int, ...]) -> None:
-        """One form, shown and beaten on."""
+        """One form, shown and beaten on; strokes on words that mean something show that."""
         shape = self._choose(sides)
         shift = self.rng.normal(size=3) * (0.025, 0.03, 0.02)
-        idle = tuple(side for side in (LEFT, RIGHT) if side not in sides)
         for index, stroke in enumerate(phrase.strokes):
             # The first stroke shows the form, the next ones beat on it, and go on a little.
             size = self.strength * _size(stroke) * (1.0 if index == 0 else 0.8)
@@ -137,12 +153,34 @@ class _Unit:
             self.angle += TURN + 0.4 * self.rng.normal()
             bow = ROUND * np.array([np.cos(self.angle), np.sin(self.angle)])
             shift = shift + on if index else shift
-            for rank, side in enumerate(sides):
+            form, hands, shown = shape, sides, MEANINGS.get(stroke.meaning.split(" ")[0])
+            if shown is not None:
+                form, hands, size = (
+                    SHAPES[shown.shape],
+                    _hands(stroke.meaning, shown, sides),
+                    max(size, CLEAR),
+                )
+                bow = 0.3 * bow
+            for rank, side in enumerate(hands):
                 mine = size * (1.0 if rank == 0 else SECOND)
-                self._stroke(side, stroke, phrase.start, shape, mine, shift, bow, LAG * rank)
-            for side in idle:
+                beside = shift if shown is None else 0.4 * shift
+                self._stroke(side, stroke, phrase.start, form, mine, beside, bow, LAG * rank)
+                if shown is not None:
+                    self._show(side, stroke, shown)
+            for side in {LEFT, RIGHT}.difference(hands):
                 self._wait(side, stroke, size)
-            self._accent(stroke, size, sides)
+            self._accent(stroke, size, hands, shown)
+
+    def _show(self, side: int, stroke: Stroke, shown: Meaning) -> None:
+        """What fingers do for a meaning, and a wave of the hand."""
+        name = stroke.meaning.split(" ")[-1] if shown.shape == "count" else shown.fingers
+        if name:
+            self.made.fingers[side].append((stroke.time - 0.3, stroke.time + LONG_FINGERS, FINGERS[name]))
+        if shown.shape == "wave":
+            hand, at, to = self.made.hands[side], stroke.time - 0.05, self.made.hands[side].last
+            for index, way in enumerate(WAVE):
+                hand.to(to + way, at + 0.18 * index, at + 0.18 * index + 0.24)
+            self.free[side] = at + 0.18 * len(WAVE)
 
     def _stroke(
         self,
@@ -224,7 +262,7 @@ class _Unit:
         if phrase.end - begin > 1.6:
             self.made.head[0].to(self.strength * np.radians(last), phrase.end - 0.45, phrase.end + 0.2)
 
-    def _accent(self, stroke: Stroke, size: float, sides: tuple[int, ...]) -> None:
+    def _accent(self, stroke: Stroke, size: float, sides: tuple[int, ...], shown: Meaning | None) -> None:
         """A nod, now and then a tilt; the trunk gives a little, and the shoulders of the hands that beat."""
         stop = stroke.time - 0.02
         begin, after = stop - 0.26, min(0.45, max(stroke.gap - 0.26, 0.25))
@@ -233,15 +271,25 @@ class _Unit:
             nod = nod * (0.2, 1.0, 1.0) + np.array([0.0, 0.0, self.rng.choice([-4.5, 4.5])])
         give = np.array([4.5, 0.0, 0.0]) + self.rng.normal(size=3).clip(-1.5, 1.5) * (1.0, 6.0, 3.0)
         lift = np.zeros(2)
-        lift[list(sides)] = 4.0
-        for track, angles in (
-            (self.made.head[1], nod),
-            (self.made.trunk[1], give),
-            (self.made.shoulders, lift),
-        ):
+        lift[list(sides)] = 4.0 + (shown.shoulders if shown is not None else 0.0)
+        head = HEAD_SIGNS.get(shown.head) if shown is not None else None
+        moves = [(self.made.trunk[1], give), (self.made.shoulders, lift)]
+        if head is None:
+            moves.append((self.made.head[1], nod))
+        else:
+            for index, angles in enumerate(head):
+                at = begin + index * SIGN
+                self.made.head[1].to(np.radians(angles), at, at + 1.3 * SIGN)
+        for track, angles in moves:
             # Down on the accent, and up again a little higher than before.
             track.to(size * np.radians(angles), begin, stop)
             track.to(-0.25 * size * np.radians(angles), stop - 0.06, stop + after)
+
+
+def _hands(meaning: str, shown: Meaning, sides: tuple[int, ...]) -> tuple[int, ...]:
+    """The hands that show a meaning, the leading one first; the items of a list change hands."""
+    lead = sides[0] if shown is not MEANINGS["item"] else (sides[0] + int(meaning.split(" ")[-1])) % 2
+    return (lead, 1 - lead) if shown.hands > 1 else (lead,)
 
 
 def _go(hand: Track, goal: np.ndarray, begin: float, end: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,14 +65,24 @@ class SpeechFeatures:
         return float((self.activity > 0.5).mean())
 
 
-def speech_features(path: Path) -> SpeechFeatures:
+def speech_features(path: Path, on_block: Callable[[], None] | None = None) -> SpeechFeatures:
     """The features of a sound file, read a block at a time.
+
+    Args:
+        path: the file.
+        on_block: called before every block, some seconds; it may raise to cancel.
 
     Raises:
         BadInput: the file cannot be used; see :func:`.audio.read_blocks`.
     """
     recording, blocks = read_blocks(Path(path))
-    return features_of_blocks(blocks, recording.warnings)
+    return features_of_blocks(blocks if on_block is None else _told(blocks, on_block), recording.warnings)
+
+
+def _told(blocks: Iterable[np.ndarray], on_block: Callable[[], None]) -> Iterator[np.ndarray]:
+    for block in blocks:
+        on_block()
+        yield block
 
 
 def features_of(samples: np.ndarray) -> SpeechFeatures:

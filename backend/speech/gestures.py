@@ -14,11 +14,12 @@ import numpy as np
 from ..motion import rotations
 from ..motion.clip import Clip
 from ..motion.filters import continuous, gaussian
-from ..motion.hands import relaxed_hands, wander
+from ..motion.hands import posed, relaxed_hands, wander
 from ..motion.skeleton import INDEX, PARTS, REST_OFFSETS
 from .arms import MIRRORED, solve
 from .choreography import Choreography, choreograph
 from .gesture_score import score
+from .movements import least_jerk
 from .stance import move_hips
 from .voice import Voice
 
@@ -34,6 +35,8 @@ WALKING = 0.3
 """Metres a second: a body that goes as fast keeps its own sway."""
 REACH = 1.8
 """Seconds on either side of a frame that what it becomes depends on."""
+EASE = 0.2
+"""Seconds in which fingers take a posture, and leave it."""
 HIPS = 0.35
 """Share of a standing trunk's movement that is the hips'."""
 _KNOT = 0.75  # seconds
@@ -72,7 +75,7 @@ class Gestures:
         cls, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True, hips: bool = True
     ) -> Gestures:
         """Choose them; what comes later in the voice changes nothing before it."""
-        made = choreograph(score(voice.features, voice.rhythm[:, 1]), seed, strength)
+        made = choreograph(score(voice.features, voice.rhythm[:, 1], voice.spoken), seed, strength)
         return cls(voice, made, seed, strength, arms, hips)
 
     def over(self, clip: Clip, first: int = 0) -> Clip:
@@ -109,7 +112,10 @@ class Gestures:
             if self.arms:
                 for side in (0, 1):
                     _move_arm(poses[here], self.made, now, side, strength, living[here, side])
-        poses[:, list(PARTS["hands"])] = relaxed_hands(len(clip), self.seed, rhythm, fps=fps, first=first)
+        fingers = relaxed_hands(len(clip), self.seed, rhythm, fps=fps, first=first)
+        if self.arms:
+            _show_fingers(fingers, self.made, times)
+        poses[:, list(PARTS["hands"])] = fingers
         return clip.replace(
             poses=poses.astype(clip.poses.dtype),
             trans=trans.astype(clip.trans.dtype),
@@ -186,6 +192,18 @@ def _move_arm(
     mixed[:, 0] = collar
     new = rotations.quaternion_to_axis_angle(mixed * mirror)
     poses[:, _ARMS[side]] = np.where(raised[:, :, None] > 0.0, new, poses[:, _ARMS[side]])
+
+
+def _show_fingers(fingers: np.ndarray, made: Choreography, times: np.ndarray) -> None:
+    """Postures of hands that mean something, in place, over fingers (T, 30, 3)."""
+    for side, shown in enumerate(made.fingers):
+        for begin, end, hand in shown:
+            if end <= times[0] or begin >= times[-1]:
+                continue
+            weight = (least_jerk((times - begin) / EASE) * least_jerk((end - times) / EASE))[:, None, None]
+            mirror = np.array([1.0, -1.0, -1.0]) if side else 1.0
+            mine = slice(15 * side, 15 * side + 15)
+            fingers[:, mine] += weight * (posed(hand) * mirror - fingers[:, mine])
 
 
 def _place(collar: np.ndarray) -> np.ndarray:

@@ -40,14 +40,15 @@ LEAD = 0.2
 """Seconds by which a gesture begins before the phrase that it goes with, and outlasts it."""
 
 
-def voice_rhythm(features: SpeechFeatures) -> np.ndarray:
+def voice_rhythm(features: SpeechFeatures, favour: np.ndarray | None = None) -> np.ndarray:
     """Rhythm (T, 3) float32 at 30 fps, 0 to 1: beat, energy and phrase, in the order of :data:`RHYTHM`.
 
     beat is 1 at an accent and falls to 0 around it; energy follows the loudness, as its rank in this recording;
-    phrase is 1 while somebody talks, over pauses too short to rest in. All are 0 in silence.
+    phrase is 1 while somebody talks, over pauses too short to rest in. All are 0 in silence. ``favour`` as in
+    :func:`accents`.
     """
     phrase = phrases(features)
-    beat = bumps(accents(features), len(features), features.fps)
+    beat = bumps(accents(features, favour), len(features), features.fps)
     return np.stack([beat, _energy(features) * phrase, phrase], axis=1).astype(np.float32)
 
 
@@ -56,10 +57,11 @@ def syllables(features: SpeechFeatures) -> np.ndarray:
     return _syllable_frames(features) / features.fps
 
 
-def accents(features: SpeechFeatures) -> np.ndarray:
+def accents(features: SpeechFeatures, favour: np.ndarray | None = None) -> np.ndarray:
     """(N,) seconds at which the syllables that stand out are highest, or loudest where they have no pitch.
 
     At least :data:`SPACING` apart. On the BEAT2 clip hands stop there, 0.1 s after the syllables' onsets.
+    ``favour`` (T,) is what syllables that begin at each frame count by their words (:func:`.wording.favour`).
     """
     at = _syllable_frames(features)
     sung = (features.pitch > 0) & (features.loudness > HEARD)
@@ -67,6 +69,8 @@ def accents(features: SpeechFeatures) -> np.ndarray:
     spans = _spans(at, features)
     tops = [now.start + int(np.argmax(pitch[now] if sung[now].sum() > 1 else features.loudness[now])) for now in spans]  # fmt: skip
     weight = _prominence(features, spans)
+    if favour is not None:
+        weight = weight + favour[at]
     seconds, weight = np.array(tops, int)[weight > LEAST] / features.fps, weight[weight > LEAST]
     return np.asarray(seconds[_spaced(seconds, weight, SPACING)])
 

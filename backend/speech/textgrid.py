@@ -48,23 +48,36 @@ def read_textgrid(path: Path) -> dict[str, list[Label]]:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read ({error.strerror}).", field="textgrid") from None
+    return parse_textgrid(decoded(data), path.name)
+
+
+def is_textgrid(text: str) -> bool:
+    """Whether a text is a TextGrid, whole or not."""
+    return "ooTextFile" in text[:200] and "TextGrid" in text[:400]
+
+
+def parse_textgrid(text: str, name: str) -> dict[str, list[Label]]:
+    """As :func:`read_textgrid`, of the text itself; ``name`` is for sentences about it.
+
+    Raises:
+        BadInput: it is damaged, empty or no TextGrid.
+    """
     from praatio.utilities.textgrid_io import parseTextgridStr
 
     try:
-        text = decoded(data)
         tiers: list[dict[str, Any]] = parseTextgridStr(text, includeEmptyIntervals=True)["tiers"]
         promised = sum(int(number) for number in _SIZE.findall(text))
         if promised and promised != sum(len(tier["entries"]) for tier in tiers):
-            raise BadInput(f"{path.name} is cut off: it promises {promised} labels.", field="textgrid")
+            raise BadInput(f"{name} is cut off: it promises {promised} labels.", field="textgrid")
         found: dict[str, list[Label]] = {}
         for tier in tiers:
             found[_unused(str(tier["name"]), found)] = _labels(tier["entries"])
     except BadInput:
         raise
     except Exception as error:  # praatio raises whatever its parsing meets
-        raise BadInput(f"{path.name} is no TextGrid ({type(error).__name__}).", field="textgrid") from None
+        raise BadInput(f"{name} is no TextGrid ({type(error).__name__}).", field="textgrid") from None
     if not found:
-        raise BadInput(f"{path.name} has no tiers.", field="textgrid")
+        raise BadInput(f"{name} has no tiers.", field="textgrid")
     return found
 
 

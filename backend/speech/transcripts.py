@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ from ..errors import BadInput, JobFailed
 from .alignment import align
 from .audio import read_all
 from .features import SpeechFeatures
-from .textgrid import decoded, read_textgrid
+from .textgrid import Label, decoded, is_textgrid, parse_textgrid, read_textgrid
 from .words import Transcript, Word, split, spread
 
 LARGEST = 4 << 20
 """Bytes; a larger text is no transcript."""
+LONGEST_PATH = 4096
+"""Characters; a longer line is no path."""
 SUBTITLES = (".srt", ".vtt")
 MODEL_VARIABLE = "UNDERSTUDY_WHISPER"
 """Names the folder of a faster-whisper model; without it nothing is recognised."""
@@ -33,15 +35,21 @@ def transcript_of(source: str, features: SpeechFeatures) -> Transcript:
     """What is said, from the text itself or from a file.
 
     Args:
-        source: the path of a ``.srt``, ``.vtt``, ``.TextGrid`` or ``.txt`` file, or the words.
+        source: the path of a ``.srt``, ``.vtt``, ``.TextGrid`` or ``.txt`` file, or what such a file holds.
         features: of the recording.
 
     Raises:
         BadInput: the file cannot be used, or no word is in it.
     """
-    suffix = Path(source).suffix.lower() if len(source) < 4096 and "\n" not in source else ""
-    if suffix in (*SUBTITLES, ".textgrid", ".txt"):
-        return read_transcript(Path(source), features)
+    short = len(source) < LONGEST_PATH and "\n" not in source.strip()
+    if short and Path(source.strip()).suffix.lower() in (*SUBTITLES, ".textgrid", ".txt"):
+        return read_transcript(Path(source.strip()), features)
+    if len(source) > LARGEST:
+        raise BadInput("The transcript is too large.", field="transcript")
+    if is_textgrid(source):
+        return _within(_words_of_tiers(parse_textgrid(source, "The transcript")), features)
+    if _CUE.search(source):
+        return _of_cues(cues_of(source, "The transcript"), features)
     return align(source, features)
 
 
@@ -53,12 +61,9 @@ def read_transcript(path: Path, features: SpeechFeatures) -> Transcript:
     """
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
-        return _within(_words_of_textgrid(path), features)
+        return _within(_words_of_tiers(read_textgrid(path)), features)
     if suffix in SUBTITLES:
-        words = []
-        for text, start, end in read_cues(path):
-            words += _in_cue(text, start, end, features)
-        return _within(words, features)
+        return _of_cues(read_cues(path), features)
     if suffix == ".txt":
         return align(_read_text(path), features)
     raise BadInput(
@@ -101,25 +106,34 @@ def read_cues(path: Path) -> list[tuple[str, float, float]]:
     Raises:
         BadInput: the file cannot be read, or has no cue.
     """
-    lines = _read_text(path).splitlines()
+    return cues_of(_read_text(path), path.name)
+
+
+def cues_of(text: str, name: str) -> list[tuple[str, float, float]]:
+    """As :func:`read_cues`, of the text itself; ``name`` is for sentences about it.
+
+    Raises:
+        BadInput: there is no cue in it.
+    """
+    lines = text.splitlines()
     cues, index = [], 0
     while index < len(lines):
         found = _CUE.search(lines[index])
         index += 1
         if not found:
             continue
-        text = []
+        spoken = []
         while index < len(lines) and lines[index].strip() and not _CUE.search(lines[index]):
-            text.append(lines[index])
+            spoken.append(lines[index])
             index += 1
-        if index < len(lines) and _CUE.search(lines[index]) and text and text[-1].strip().isdecimal():
-            text.pop()  # the next cue's number, without an empty line before it
+        if index < len(lines) and _CUE.search(lines[index]) and spoken and spoken[-1].strip().isdecimal():
+            spoken.pop()  # the next cue's number, without an empty line before it
         start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
-        said = html.unescape(_TAG.sub("", " ".join(text))).strip()
+        said = html.unescape(_TAG.sub("", " ".join(spoken))).strip()
         if said and end > start:
             cues.append((said, start, end))
     if not cues:
-        raise BadInput(f"{path.name} has no subtitles in it.", field="transcript")
+        raise BadInput(f"{name} has no subtitles in it.", field="transcript")
     return sorted(cues, key=lambda cue: cue[1:])
 
 
@@ -140,8 +154,11 @@ def _in_cue(text: str, start: float, end: float, features: SpeechFeatures) -> li
     return spread(split(text), start, end)
 
 
-def _words_of_textgrid(path: Path) -> list[Word]:
-    tiers = read_textgrid(path)
+def _of_cues(cues: Sequence[tuple[str, float, float]], features: SpeechFeatures) -> Transcript:
+    return _within([word for cue in cues for word in _in_cue(*cue, features)], features)
+
+
+def _words_of_tiers(tiers: Mapping[str, Sequence[Label]]) -> list[Word]:
     name = next((name for name in tiers if _WORD_TIER.search(name)), next(iter(tiers)))
     return [Word(*label) for label in tiers[name] if label.end > label.start]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 from ..motion.rhythm import per_latent
 from .features import SpeechFeatures, speech_features
 from .rhythm import voice_rhythm
+from .transcripts import transcript_of
+from .wording import Spoken, favour, wording
+from .words import Word
 
 TALKING = "a person stands and talks, moving the hands a little"
 """What is prompted where only a voice is given."""
@@ -17,10 +21,21 @@ TALKING = "a person stands and talks, moving the hands a little"
 
 @dataclass(frozen=True)
 class Voice:
-    """What is heard, and its rhythm (T, 3), both at 30 frames a second."""
+    """What is heard, and its rhythm (T, 3), both at 30 frames a second; the words, where they are known.
+
+    Attributes:
+        features: of the sound.
+        rhythm: of the sound and its words.
+        words: with their seconds.
+        spoken: the words as hands take them.
+        warnings: sentences about what is odd.
+    """
 
     features: SpeechFeatures
     rhythm: np.ndarray
+    words: tuple[Word, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rhythm)
@@ -31,11 +46,21 @@ class Voice:
         return np.repeat(columns[None], batch, axis=0), np.ones((batch, length), bool)
 
 
-def listen(path: Path) -> Voice:
+def listen(path: Path, transcript: str | None = None, on_block: Callable[[], None] | None = None) -> Voice:
     """Hear a recording.
 
+    Args:
+        path: the sound file.
+        transcript: what is said, as :func:`.transcripts.transcript_of` takes it.
+        on_block: called every few seconds of sound; it may raise to cancel.
+
     Raises:
-        BadInput: the file cannot be used.
+        BadInput: the file cannot be used, or the transcript.
     """
-    features = speech_features(path)
-    return Voice(features, voice_rhythm(features))
+    features = speech_features(path, on_block)
+    if transcript is None:
+        return Voice(features, voice_rhythm(features), warnings=features.warnings)
+    said = transcript_of(transcript, features)
+    spoken = wording(said.words)
+    rhythm = voice_rhythm(features, favour(spoken, len(features), features.fps))
+    return Voice(features, rhythm, said.words, spoken, (*features.warnings, *said.warnings))
