@@ -6,11 +6,14 @@ from __future__ import annotations
 def _modules() -> list:
     """In the order of registration: a class must exist before another refers to it."""
     from . import (
+        bodies,
         client,
         command,
         edit,
         files,
         generate,
+        mending,
+        models,
         operators,
         panels,
         preferences,
@@ -19,9 +22,12 @@ def _modules() -> list:
         script,
         script_operators,
         script_panel,
+        setup_operators,
         sound,
         takes,
         takes_panel,
+        tasks,
+        translations,
     )
     from .direction import marks
     from .direction import operators as direction_operators
@@ -31,9 +37,10 @@ def _modules() -> list:
     from .retarget import stored
 
     retarget = [stored, retarget_operators, retarget_panel]
-    state = [preferences, properties, marks, script, preview, takes, sound]
+    state = [translations, preferences, models, properties, bodies, marks, script, preview, takes, sound]
     staging = [script_operators, direction_operators, script_panel, direction_panel]
-    return [*state, generate, operators, files, edit, panels, *staging, takes_panel, *retarget, client, command]
+    house = [operators, setup_operators, mending, tasks]
+    return [*state, generate, *house, files, edit, panels, *staging, takes_panel, *retarget, client, command]
 
 
 def register() -> None:

@@ -15,30 +15,6 @@ from .properties import MAX_SEED
 from .style import EMOTIONS, FIELDS, choose
 
 
-class UNDERSTUDY_OT_add_body(bpy.types.Operator):
-    bl_idname = "understudy.add_body"
-    bl_label = "Add Body"
-    bl_description = "Add a character at the 3D cursor and make it the one that performs"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        from .body import add_body
-
-        body = add_body(context)
-        body.location = context.scene.cursor.location
-        context.scene.understudy.body = body
-        if not bpy.app.background:
-            warm_up()
-        return {"FINISHED"}
-
-
 def warm_up() -> None:
     """Start the backend ahead of the first prompt. A failure shows in the panel, and again if asked for."""
     try:
@@ -202,7 +178,6 @@ def _redraw_preferences() -> float | None:
 
 
 CLASSES = (
-    UNDERSTUDY_OT_add_body,
     UNDERSTUDY_OT_randomize_seed,
     UNDERSTUDY_OT_style,
     UNDERSTUDY_OT_restart_backend,

@@ -1,23 +1,23 @@
 """The Understudy tab of the 3D view's sidebar. Nothing in here reads a file or asks a process."""
 
 import os
-import textwrap
 
 import bpy
 
-from ..backend.errors import UnderstudyError
-from . import preferences, sound
+from . import sound
+from .bodies import UNDERSTUDY_PT_body
 from .bodymap import find_body
 from .client import Job, backend, packs
 from .generate import why_not
 from .keying import scene_rate
-from .operators import Check
+from .mending import draw_error
 from .script import performed
 from .style import EMOTIONS, FIELDS, chosen
+from .translations import t, wrapped
 
 EXAMPLE = "a person walks forward and waves"
 
-_STATES = {
+STATES = {
     "off": ("Starts with the first prompt", "PAUSE"),
     "starting": ("Starting…", "SORTTIME"),
     "ready": ("Ready", "CHECKMARK"),
@@ -34,6 +34,18 @@ _STAGES = {
     "decode": "Posing the body",
     "clean-up": "Cleaning up",
 }
+
+
+FIRST_USE = (
+    "Add a body.",
+    "Write what it does, in plain English, or choose a voice in Speech.",
+    "Press Generate. The motion plays from the current frame on, and waits in Takes for you to accept it.",
+)
+
+
+def _first_use(context: bpy.types.Context) -> bool:
+    """Nobody has generated anything here yet (cheap, for draw)."""
+    return find_body(context) is None and not len(context.scene.understudy_takes.items)
 
 
 class UNDERSTUDY_PT_main(bpy.types.Panel):
@@ -65,12 +77,20 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
             row.operator("understudy.generate", icon="PLAY")
             if reason:
                 paragraph(layout, reason, width, icon="INFO")
+                if _first_use(context):
+                    self._draw_first_use(layout, width)
             elif backend.news:
                 paragraph(layout, backend.news, width, icon="CHECKMARK")
                 if backend.warning:
                     paragraph(layout, backend.warning, width, icon="ERROR")
         if backend.error is not None and not busy:
-            self._draw_error(layout, backend.error, width)
+            draw_error(layout, backend.error, width)
+
+    @staticmethod
+    def _draw_first_use(layout: bpy.types.UILayout, width: int) -> None:
+        box = layout.box()
+        for number, step in enumerate(FIRST_USE, 1):
+            paragraph(box, f"{number}. {t(step)}", width - 4)
 
     @staticmethod
     def _draw_body(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -80,7 +100,8 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
         row.operator("understudy.add_body", text="" if settings.body else "Add Body", icon="ADD")
         body = find_body(context)
         if body is not None and body != settings.body:
-            layout.label(text=f"Performing: {body.name}", icon="OUTLINER_OB_ARMATURE")
+            text = t("Performing: {name}", name=body.name)
+            layout.label(text=text, icon="OUTLINER_OB_ARMATURE", translate=False)
 
     @staticmethod
     def _draw_prompt(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -95,7 +116,10 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
             fact(column, "Length", "as the script says")
         elif settings.voice == "NONE":
             row = column.row(align=True, heading="Length")
-            switched(row, settings, "seconds", off="as the motion wants")
+            unit = "frames" if settings.in_frames else "seconds"
+            switched(row, settings, "seconds", off="as the motion wants", shown=unit)
+            if settings.use_seconds:
+                row.prop(settings, "in_frames", text="", icon="TIME")
         else:
             fact(column, "Length", "as long as the voice")
         row = column.row(align=True)
@@ -109,29 +133,18 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
     @staticmethod
     def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
         if job.stage:
-            text = _STAGES.get(job.stage, job.stage.capitalize())
+            text = t(_STAGES.get(job.stage, job.stage.capitalize()))
         else:
-            text = "Starting the backend" if backend.state == "starting" else "Getting ready"
+            text = t("Starting the backend") if backend.state == "starting" else t("Getting ready")
         if job.fraction > 0:
             text += f"  {round(100 * job.fraction)} %"
         left = job.seconds_left
         if left is not None and left >= 1:
-            text += f"  ·  {left:.0f} s left"
+            text += "  ·  " + t("{seconds} s left", seconds=round(left))
         layout.progress(factor=job.fraction, type="BAR", text=text)
         row = layout.row()
         row.scale_y = 1.5
         row.operator("understudy.cancel", icon="X")
-
-    @staticmethod
-    def _draw_error(layout: bpy.types.UILayout, error: UnderstudyError, width: int) -> None:
-        box = layout.box()
-        row = box.row()
-        text = row.column(align=True)
-        text.alert = True
-        paragraph(text, error.message, width - 8, icon="ERROR")
-        row.operator("understudy.dismiss_error", text="", icon="X", emboss=False)
-        if error.hint:
-            paragraph(box, error.hint, width - 4)
 
 
 class _Section:
@@ -176,11 +189,13 @@ class UNDERSTUDY_PT_speech(_Section, bpy.types.Panel):
         name = sound.strip_name(settings)
         strip = next((s for s in strips if s.name == name), None)
         if strip is None:
-            paragraph(layout, f"The strip “{name}” is gone. Choose another.", width, icon="ERROR")
+            text = t("The strip “{name}” is gone. Choose another.", name=name)
+            paragraph(layout, text, width, icon="ERROR")
             return
         seconds = strip.frame_final_duration / scene_rate(scene)
         start = strip.frame_final_start
-        paragraph(layout, f"{seconds:.1f} s; the motion starts at frame {start}", width, icon="SOUND")
+        said = t("{seconds} s; the motion starts at frame {frame}", seconds=f"{seconds:.1f}", frame=start)
+        paragraph(layout, said, width, icon="SOUND")
 
 
 class UNDERSTUDY_PT_halves(_Section, bpy.types.Panel):
@@ -237,17 +252,21 @@ class UNDERSTUDY_PT_backend(_Section, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         width = _characters(context)
-        text, icon = _STATES[backend.state]
+        text, icon = STATES[backend.state]
         row = layout.row()
         row.label(text=text, icon=icon)
-        row.operator("understudy.restart_backend", text="", icon="FILE_REFRESH")
+        label = "Start" if backend.state == "off" else "Restart"
+        row.operator("understudy.restart_backend", text=label, icon="FILE_REFRESH")
         engines = ", ".join(f"{e.get('name')} {e.get('version')}" for e in backend.info.get("engines", []))
         if engines:
-            layout.label(text=engines, icon="BLANK1")
+            layout.label(text=engines, icon="BLANK1", translate=False)
         pack = context.scene.understudy.pack or "open"
         licence = packs.licences.get(pack)
-        sentence = f"Pack {pack}: {licence}" if licence else f"Pack {pack} is not installed."
-        paragraph(layout, sentence, width, icon="INFO" if licence else "ERROR")
+        if licence:
+            paragraph(layout, t("Pack {name}: {licence}", name=pack, licence=licence), width, icon="INFO")
+        else:
+            paragraph(layout, t("Pack {name} is not installed.", name=pack), width, icon="ERROR")
+        layout.operator("understudy.open_preferences", icon="PREFERENCES")
 
 
 def fields(layout: bpy.types.UILayout) -> bpy.types.UILayout:
@@ -274,43 +293,28 @@ def switched(
     *,
     off: str = "",
     slider: bool = False,
+    shown: str = "",
 ) -> None:
-    """A value behind its check box ``use_…``; switched off, words may stand in its place."""
+    """A value behind its check box ``use_…``; switched off, words may stand in its place.
+
+    ``shown`` is the property that is drawn for it, where that is another one.
+    """
     row.prop(settings, f"use_{name}", text="")
     on = getattr(settings, f"use_{name}")
     value = row.row(align=True)
     value.active = on
     if on or not off:
-        value.prop(settings, name, text="", slider=slider)
+        value.prop(settings, shown or name, text="", slider=slider)
     else:
         value.label(text=off)
 
 
-def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
-    """The add-on's entry in Edit > Preferences."""
-    layout.use_property_split = True
-    row = layout.row(align=True)
-    row.prop(settings, "python")
-    row.operator("understudy.check_python")
-    if Check.result:
-        paragraph(layout, Check.result, 90, icon="ERROR" if Check.failed else "CHECKMARK")
-    if backend.python:
-        layout.label(text=f"In use: {backend.python}", icon="BLANK1")
-    layout.prop(settings, "device")
-    log = backend.info.get("log_file")
-    if log:
-        layout.label(text=f"Log: {log}", icon="TEXT")
-    layout.label(
-        text=f"The environment variable {preferences.PYTHON_VARIABLE} overrides Python.", icon="INFO"
-    )
-
-
 def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
-    """Text wrapped to the region: labels alone would be cut off with an ellipsis."""
+    """Text, translated where it is known, wrapped to the region: labels alone would be cut off."""
     column = layout.column(align=True)
-    lines = textwrap.wrap(text, max(width, 16)) or [""]
-    for i, line in enumerate(lines):
-        column.label(text=line, icon=icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+    for i, line in enumerate(wrapped(t(text), max(width, 16))):
+        shown = icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE")
+        column.label(text=line, icon=shown, translate=False)
 
 
 def _characters(context: bpy.types.Context) -> int:
@@ -322,6 +326,7 @@ def _characters(context: bpy.types.Context) -> int:
 
 CLASSES = (
     UNDERSTUDY_PT_main,
+    UNDERSTUDY_PT_body,
     UNDERSTUDY_PT_speech,
     UNDERSTUDY_PT_halves,
     UNDERSTUDY_PT_style,

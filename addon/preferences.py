@@ -1,4 +1,4 @@
-"""Preferences: which Python runs the backend, and on which device.
+"""Preferences: which Python runs the backend, on which engine and device, and where body models lie.
 
 There may be none: with ``--factory-startup``, or when the package is used as a plain module, Blender
 does not know the add-on and ``preferences.addons[...]`` raises KeyError. :func:`get` falls back then.
@@ -14,6 +14,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..backend.errors import BadInput
+from ..backend.protocol.child import own_libraries
 
 PACKAGE = __package__.rpartition(".")[0]
 """How Blender calls the extension: ``bl_ext.<repository>.understudy``."""
@@ -27,14 +28,30 @@ _USUAL_FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "~/.local/b
 # A Blender started from the desktop often has a PATH without these.
 
 
+def _models_chosen(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    from .models import Models
+
+    Models.scan()
+
+
 class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
     python: StringProperty(
         name="Python",
-        description="The Python interpreter that runs the backend: 3.11 or newer, with torch installed. "
-        "Empty: the checkout's .venv, else python3",
+        description="The Python interpreter that runs the backend: 3.11 or newer, with onnxruntime or torch "
+        "installed. Empty: Blender's own",
         subtype="FILE_PATH",
+    )
+    engine: EnumProperty(
+        name="Engine",
+        description="Which library computes the motion",
+        items=[
+            ("auto", "Automatic", "The quickest engine that the backend finds"),
+            ("onnx", "ONNX Runtime", "Light and quick on processors"),
+            ("torch", "PyTorch", "For graphics cards, and for packs under training"),
+        ],
+        default="auto",
     )
     device: EnumProperty(
         name="Device",
@@ -47,9 +64,16 @@ class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
         ],
         default="auto",
     )
+    body_models: StringProperty(
+        name="SMPL-X Models",
+        description="The folder of your SMPLX_NEUTRAL.npz, SMPLX_FEMALE.npz and SMPLX_MALE.npz. "
+        "Empty: only the built-in body",
+        subtype="DIR_PATH",
+        update=_models_chosen,
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .panels import draw_preferences
+        from .preferences_panel import draw_preferences
 
         draw_preferences(self.layout, self)
 
@@ -60,6 +84,8 @@ class Settings:
 
     python: str = ""
     device: str = "auto"
+    engine: str = "auto"
+    body_models: str = ""
 
 
 def get() -> Settings:
@@ -68,14 +94,22 @@ def get() -> Settings:
     preferences = addon.preferences if addon is not None else None
     if preferences is None or not hasattr(preferences, "python"):
         return Settings()
-    return Settings(preferences.python, preferences.device)
+    return Settings(preferences.python, preferences.device, preferences.engine, preferences.body_models)
+
+
+def machine() -> dict[str, str]:
+    """What computes, as a request names it."""
+    settings = get()
+    chosen = {"device": settings.device}
+    return chosen if settings.engine == "auto" else {**chosen, "engine": settings.engine}
 
 
 def find_python() -> str:
     """The interpreter that runs the backend.
 
     In this order: the environment variable UNDERSTUDY_PYTHON, the preference, ``.venv`` beside the
-    package (a checkout, through a link, too), ``python3`` on the PATH and in the usual folders.
+    package (a checkout, through a link, too), Blender's own where the extension brought what it takes,
+    ``python3`` on the PATH and in the usual folders.
 
     Raises:
         BadInput: what was asked for does not exist, or nothing was found.
@@ -99,7 +133,8 @@ def find_python() -> str:
     for folder in dict.fromkeys((PACKAGE_DIR, PACKAGE_DIR.resolve())):
         if os.access(folder / ".venv" / name, os.X_OK):
             return str(folder / ".venv" / name)
-    if not bpy.app.binary_path and sys.executable:  # Blender as a module: this Python may well do
+    # Blender's own Python, where the extension brought its libraries along; as a module, it may well have them.
+    if sys.executable and (own_libraries() or not bpy.app.binary_path):
         return sys.executable
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(os.path.expanduser, _USUAL_FOLDERS)])
     for name in ("python3", "python"):

@@ -31,6 +31,16 @@ def _file_chosen(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> N
         sound.Look.start(self.speech_file)
 
 
+def _get_frames(self: bpy.types.PropertyGroup) -> int:
+    render = self.id_data.render
+    return max(round(self.seconds * render.fps / render.fps_base), 1)
+
+
+def _set_frames(self: bpy.types.PropertyGroup, frames: int) -> None:
+    render = self.id_data.render
+    self.seconds = min(max(frames * render.fps_base / render.fps, SECONDS[0]), SECONDS[1])
+
+
 def _switch(label: str) -> Any:
     return BoolProperty(
         name=label,
@@ -86,6 +96,20 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
         soft_max=20.0,
         step=50,
         precision=1,
+    )
+    in_frames: BoolProperty(
+        name="In Frames",
+        description="Show the length in frames of the scene instead of seconds",
+        default=False,
+    )
+    frames: IntProperty(
+        name="Frames",
+        description="Length of the motion in frames of the scene",
+        get=_get_frames,
+        set=_set_frames,
+        min=1,
+        max=100_000,
+        soft_max=1000,
     )
     seed: IntProperty(
         name="Seed",

@@ -1,0 +1,112 @@
+"""The add-on's entry in Edit > Preferences. Nothing in here reads a file or asks a process."""
+
+import bpy
+
+from . import preferences
+from .client import backend, packs
+from .models import Models
+from .operators import Check
+from .panels import STATES, paragraph
+from .report import size_in_words
+from .setup_operators import Found
+from .tasks import Errand
+from .translations import t
+
+_WIDTH = 90
+_ICONS = {"ok": "CHECKMARK", "missing": "ERROR", "absent": "INFO"}
+
+
+def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
+    """Everything, in boxes."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    _draw_backend(layout.box(), settings)
+    _draw_packs(layout.box())
+    _draw_models(layout.box(), settings)
+    _draw_check(layout.box())
+    if Errand.title:
+        layout.label(text=Errand.title, icon="SORTTIME")
+    elif Errand.error is not None:
+        paragraph(layout, Errand.error.message, _WIDTH, icon="ERROR")
+        if Errand.error.hint:
+            paragraph(layout, Errand.error.hint, _WIDTH, icon="BLANK1")
+
+
+def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
+    text, icon = STATES[backend.state]
+    row = box.row()
+    row.label(text="Backend")
+    row.label(text=text, icon=icon)
+    row.operator(
+        "understudy.restart_backend",
+        text="Start" if backend.state == "off" else "Restart",
+        icon="FILE_REFRESH",
+    )
+    row = box.row(align=True)
+    row.prop(settings, "python")
+    row.operator("understudy.check_python")
+    if Check.result:
+        paragraph(box, Check.result, _WIDTH, icon="ERROR" if Check.failed else "CHECKMARK")
+    if backend.python:
+        paragraph(box, t("In use: {path}", path=backend.python), _WIDTH, icon="BLANK1")
+    variable = preferences.PYTHON_VARIABLE
+    paragraph(
+        box, t("The environment variable {name} overrides Python.", name=variable), _WIDTH, icon="BLANK1"
+    )
+    box.prop(settings, "engine")
+    box.prop(settings, "device")
+    engines = ", ".join(f"{e.get('name')} {e.get('version')}" for e in backend.info.get("engines", []))
+    devices = ", ".join(str(d) for d in backend.info.get("devices", []) if d != "auto")
+    if engines:
+        found = t("Found: {engines}; {devices}", engines=engines, devices=devices)
+        paragraph(box, found, _WIDTH, icon="BLANK1")
+    row = box.row()
+    row.operator("understudy.open_log", icon="TEXT")
+    online = "Understudy works offline and downloads nothing."
+    row.label(text=online, icon="INTERNET_OFFLINE")
+
+
+def _draw_packs(box: bpy.types.UILayout) -> None:
+    row = box.row()
+    row.label(text="Packs")
+    row.operator("understudy.install_pack", icon="IMPORT")
+    row.operator("understudy.refresh_packs", text="", icon="FILE_REFRESH")
+    column = box.column(align=True)
+    for name, _, licence in packs.items:
+        facts = packs.facts.get(name, {})
+        row = column.row()
+        row.label(text=f"{name} {facts.get('version', '')}", icon="PACKAGE", translate=False)
+        row.label(text=licence, translate=False)
+        if facts.get("ships"):
+            row.label(text="comes with Understudy")
+        else:
+            row.operator("understudy.remove_pack", text="Remove", icon="TRASH").name = name
+    row = box.row()
+    if Found.cache is None:
+        row.label(text="Cache: not measured")
+    else:
+        row.label(text=t("Cache: {size}", size=size_in_words(Found.cache[1])))
+        count, size = Found.takes
+        row.label(text=t("Stored takes: {count}, {size}", count=count, size=size_in_words(size)))
+    row.operator("understudy.clear_cache", icon="TRASH")
+
+
+def _draw_models(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
+    box.prop(settings, "body_models")
+    if Models.found:
+        names = ", ".join(path.name for path in Models.found.values())
+        paragraph(box, t("Found: {names}", names=names), _WIDTH, icon="CHECKMARK")
+    elif settings.body_models:
+        paragraph(box, "There is no SMPLX_NEUTRAL.npz or the like in this folder.", _WIDTH, icon="ERROR")
+
+
+def _draw_check(box: bpy.types.UILayout) -> None:
+    row = box.row()
+    row.operator("understudy.check_installation", icon="VIEWZOOM")
+    row.operator("understudy.copy_report", icon="COPYDOWN")
+    for check in Found.checks:
+        state = str(check.get("state"))
+        said = f"{check.get('name')}: {check.get('detail')}"
+        paragraph(box, said, _WIDTH, icon=_ICONS.get(state, "QUESTION"))
+        if state != "ok" and check.get("hint"):
+            paragraph(box, str(check["hint"]), _WIDTH, icon="BLANK1")
