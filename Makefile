@@ -1,6 +1,6 @@
 # Everything sets itself up: the first run makes .venv (a few minutes), later ones start at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format extension clean
+.PHONY: help setup demo test lint format extension extensions repository clean
 
 help:  ## show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -23,8 +23,14 @@ format: setup  ## put the style right
 	@.venv/bin/ruff check --fix --exit-zero .
 	@.venv/bin/ruff format .
 
-extension: setup  ## the zip that Blender installs, in dist/
+extension: setup  ## the zip that Blender installs on this platform (Blender 4.2 to 5.0), in dist/
 	@.venv/bin/python tools/build_extension.py
+
+extensions: setup  ## the zips of every platform and Python, in dist/
+	@.venv/bin/python tools/build_extension.py --all
+
+repository: setup  ## the zips in dist/ as a remote repository for Blender, in dist/repository
+	@.venv/bin/python tools/build_repository.py
 
 clean:  ## remove what the commands above made, environments included
 	rm -rf .venv .venv-bpy42 .venv-bpy50 build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache \

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,9 @@ BLENDER_VARIABLE = "UNDERSTUDY_BLENDER"
 # The empty entry of sys.path is the working directory: a stray numpy.py there must not be imported.
 BOOTSTRAP = """\
 import importlib.util, runpy, sys
-sys.path[:] = [path for path in sys.path if path]
-root, module = sys.argv[1:3]
-del sys.argv[1:3]
+root, libraries, module = sys.argv[1:4]
+del sys.argv[1:4]
+sys.path[:] = [path for path in (libraries, *sys.path) if path]
 spec = importlib.util.spec_from_file_location(
     "understudy", root + "/__init__.py", submodule_search_locations=[root])
 package = importlib.util.module_from_spec(spec)
@@ -48,7 +50,25 @@ def module_command(
     package_dir: str | os.PathLike[str] = PACKAGE_DIR,
 ) -> list[str]:
     """The argument list that runs ``understudy.<...>`` with an interpreter, from any folder name."""
-    return [os.fspath(python), "-X", "utf8", "-c", BOOTSTRAP, os.fspath(package_dir), module, *arguments]
+    start = [os.fspath(python), "-X", "utf8", "-c", BOOTSTRAP]
+    return [*start, os.fspath(package_dir), own_libraries(python), module, *arguments]
+
+
+def own_libraries(python: str | os.PathLike[str] = sys.executable) -> str:
+    """Where this process has its libraries from, for a child of the same interpreter; empty where there are none.
+
+    Blender unpacks an extension's wheels into a folder of its own, of which its Python knows nothing when it
+    is started as a program.
+    """
+    try:
+        if not sys.executable or not os.path.samefile(python, sys.executable):
+            return ""
+        found = importlib.util.find_spec("onnxruntime")
+    except (OSError, ValueError):
+        return ""
+    if found is None or found.origin is None:
+        return ""
+    return str(Path(found.origin).parent.parent)
 
 
 def backend_command(
