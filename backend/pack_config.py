@@ -34,6 +34,8 @@ class Sampling(BaseModel):
     """Towards the prompt of a half of the body."""
     style_guidance: float = 2.0
     speech_guidance: float = 2.0
+    guidances: dict[str, float] = {}
+    """More strengths, by condition, or by condition and part of the body (``speech.hands``), which goes before."""
     performances: int = Field(4, ge=1, le=8)
     """Performances made at once of a prompt with style sliders; the one that lies nearest to them is kept."""
     steps: int = 8

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .composing import Told
-from .conditions import NAMES, Conditions, Guidance
+from .conditions import NAMES, Conditions, Guidance, Pair
 from .engines.base import Engine
 from .errors import BadInput
 from .models.style import FIELDS
 from .pack_config import PackConfig
 from .sections import Section
+from .speech.hearing import latent_sound, sound, spoken
 from .speech.voice import Voice
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A voice over a whole performance, as far as a pack's models listen to it: what :class:`~.conditions.Conditions`
+    hold of it."""
+
+    rhythm: Pair | None = None
+    sound: Pair | None = None
+    words: Pair | None = None
 
 
 def check(params: GenerateParams, sections: list[Section], config: PackConfig, pack: str) -> None:
@@ -26,7 +38,7 @@ def check(params: GenerateParams, sections: list[Section], config: PackConfig, p
         BadInput: a style, a half or a voice is asked for that the models were not trained on.
     """
     sizes = config.diffusion
-    if params.speech is not None and not sizes.rhythm:
+    if params.speech is not None and not (sizes.rhythm or sizes.sound):
         raise BadInput(f"The pack {pack} cannot follow a voice.", field="speech")
     for section in sections:
         if section.style and not sizes.style:
@@ -41,7 +53,7 @@ def tell(
     config: PackConfig,
     section: Section,
     samples: int,
-    rhythm: tuple[np.ndarray, np.ndarray] | None,
+    heard: Heard = Heard(),
 ) -> Told:
     """A section as the models read it.
 
@@ -50,7 +62,7 @@ def tell(
         config: of the pack.
         section: one of the performance.
         samples: how many are made at once.
-        rhythm: of the whole performance, (B, L, 12) and (B, L) that it is given.
+        heard: the voice over the whole performance.
     """
     prompt = section.prompt
     halves = {}
@@ -64,13 +76,15 @@ def tell(
         np.full(samples, not section.halves),
         halves,
         _style(section, samples),
-        rhythm,
+        heard.rhythm,
+        heard.sound,
+        heard.words,
     )
     wishes: dict[str, Any] = {}
     if conditions.style is not None and config.language.style:
         wishes["style"] = conditions.style
-    if rhythm is not None and config.language.rhythm:
-        wishes["rhythm"] = rhythm[0][0]
+    if heard.rhythm is not None and config.language.rhythm:
+        wishes["rhythm"] = heard.rhythm[0][0]
     if section.halves:
         wishes["part_text"] = {
             part: engine.plan_text([own or prompt] * samples)
@@ -79,9 +93,22 @@ def tell(
     return Told(section, engine.plan_text([prompt] * samples), conditions, wishes)
 
 
-def latent_rhythm(voice: Voice | None, length: int | None, samples: int) -> Any:
-    """The rhythm of a voice over a performance of so many latent frames, None without a voice."""
-    return None if voice is None or length is None else voice.latent_rhythm(length, samples)
+def hear(engine: Engine, config: PackConfig, voice: Voice | None, length: int | None, samples: int) -> Heard:
+    """What a pack's models hear of a voice over so many latent frames; nothing without a voice or a length."""
+    if voice is None or length is None:
+        return Heard()
+    sizes = config.diffusion
+
+    def given(columns: np.ndarray) -> Pair:
+        return np.repeat(columns[None], samples, axis=0), np.ones((samples, length), bool)
+
+    return Heard(
+        voice.latent_rhythm(length, samples) if sizes.rhythm or config.language.rhythm else None,
+        given(latent_sound(sound(voice.features), length)) if sizes.sound else None,
+        given(spoken(voice.words, lambda texts: engine.encode_text(texts).pooled(), length))
+        if sizes.words and voice.words
+        else None,
+    )
 
 
 def _style(section: Section, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,4 +143,4 @@ def guidance(params: GenerateParams, config: PackConfig) -> Guidance:
                 hint=f"Conditions are {', '.join(NAMES)}, parts {', '.join(widths)}.",
                 field="guidances",
             )
-    return Guidance({**scales, **params.guidances}, widths)
+    return Guidance({**scales, **sampling.guidances, **params.guidances}, widths)

@@ -152,11 +152,11 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
     """
     folds = [Sums.empty() for _ in range(FOLDS)]
     held, elsewhere, signal = Sums.empty(), Sums.empty(), []
-    licences: dict[str, None] = {}
+    licences: dict[str, bool] = {}
     clips = 0
     for take in takes(store, datasets):
         clips += 1
-        licences[take.item.licence] = None
+        licences[take.item.licence] = take.item.commercial
         frames = len(take.face)
         # Frames beside the border hear the same sound: they are in neither.
         cut = 0 if take.item.split != "train" else int(frames * (1.0 - HELD_OUT))
@@ -176,7 +176,7 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
     weights = solve(everything, ridge)
     gain = _gain(weights, everything)
     bias = everything.y / everything.count - (everything.x / everything.count) @ (weights * gain)
-    model = FaceModel(weights * gain, bias, "; ".join(sorted(licences)))
+    model = FaceModel(weights * gain, bias, "; ".join(sorted(licences)), all(licences.values()))
     found, other = correlations(weights, held), correlations(weights, elsewhere)
     moves = held.central()[2][3:] > 1e-8
     simple, true = (np.concatenate(parts) for parts in zip(*signal, strict=True))
@@ -191,6 +191,7 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
         - squared_error(weights, everything, held) / squared_error(0.0 * weights, everything, held),
         "jaw_of_the_signal_model": float(np.corrcoef(simple, true)[0, 1]),
         "licence": model.licence,
+        "commercial": model.commercial,
     }
 
 

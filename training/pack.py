@@ -23,6 +23,8 @@ from ..backend.models.tokenizer import TokenizerConfig
 from ..backend.pack_config import PackConfig, Sampling
 from ..backend.packs import FORMAT
 from ..backend.pieces import FILE, read_pieces
+from ..backend.speech.face_model import FILE as FACE
+from ..backend.speech.face_model import FaceModel
 from .dataset import load_corpus
 from .export_onnx import export_pack, exportable
 from .known import write_known
@@ -53,6 +55,8 @@ class PackRecipe(BaseModel):
     diffusion: Path
     alignment: Path | None = None
     """The text and motion encoders of this run let clips be searched by meaning; without it, the pack cannot."""
+    face: Path | None = None
+    """Of ``understudy-train face``: moves jaw and expressions with a voice; without it, the mouth follows rules."""
     store: Path | None = None
     """What the stages were trained on, for the list of what the pack knows; without it, the pack has none and
     never warns."""
@@ -113,6 +117,32 @@ def _style_ranks(store: Path, datasets: tuple[str, ...]) -> dict[str, list[float
     return {name: [float(f"{x:.5g}") for x in xs] for name, xs in knots.items() if xs[0] < xs[-1]}
 
 
+def _copy_face(recipe: PackRecipe, source: Path, folder: Path) -> str:
+    """The learned face, with the words that the card has for it.
+
+    Raises:
+        BadInput: there is none, or it may not be used as the pack's licence allows.
+    """
+    face = FaceModel.load(source / FACE)
+    if not face.commercial and "NC" not in recipe.licence.upper():
+        raise BadInput(
+            f"The face in {source} was fitted on data that may not be used commercially ({face.licence}), "
+            f"but the pack's licence is {recipe.licence}.",
+            hint="Leave the face out, or give the pack a licence for non-commercial use.",
+            field="face",
+        )
+    face.save(folder / FACE)
+    return (
+        "\n\n## Face\n\nJaw and expressions move with a voice by a linear model of the sound, fitted on: "
+        f"{face.licence}."
+        + (
+            ""
+            if face.commercial
+            else " It is not for commercial use, and neither are clips whose face it moved."
+        )
+    )
+
+
 def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -156,8 +186,11 @@ def write_pack(recipe: PackRecipe, out: Path, metrics: dict[str, float]) -> Path
             write_known(folder, recipe.store, tuple(recipe.datasets))
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
         table = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
-        card = recipe.card.rstrip() + (
-            f"\n\n## Measured\n\n| what | value |\n|---|---|\n{table}\n" if metrics else "\n"
+        face = "" if recipe.face is None else _copy_face(recipe, recipe.face, folder)
+        card = (
+            recipe.card.rstrip()
+            + face
+            + (f"\n\n## Measured\n\n| what | value |\n|---|---|\n{table}\n" if metrics else "\n")
         )
         (folder / "README.md").write_text(card, "utf-8")
         files = {

@@ -15,7 +15,7 @@ from ..motion.expressions import CHANNELS, MOUTH_OPEN, marked, weigh
 from ..motion.filters import gaussian
 from ..motion.skeleton import INDEX
 from . import gaze, mouth
-from .face_model import FaceModel
+from .face_model import FaceMover
 from .features import SpeechFeatures
 from .spectrum import MELS
 
@@ -28,7 +28,7 @@ _LID_FOLLOWS = 1.3  # how far a lid falls for every radian that its eye looks do
 
 
 def perform_face(
-    features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0, model: FaceModel | None = None
+    features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0, model: FaceMover | None = None
 ) -> Face:
     """A speaking face of ``frames`` frames at 30 fps, the same for the same seed.
 
@@ -48,7 +48,7 @@ def face_blocks(
     seed: int,
     *,
     smile: float = 0.0,
-    model: FaceModel | None = None,
+    model: FaceMover | None = None,
     block: int = 1800,
 ) -> Iterator[Face]:
     """:func:`perform_face` in blocks of ``block`` frames, each the same as its part of the whole."""
@@ -93,7 +93,7 @@ def with_face(
     seed: int,
     *,
     smile: float = 0.0,
-    model: FaceModel | None = None,
+    model: FaceMover | None = None,
 ) -> Clip:
     """The clip with a face that speaks; as long as before, at its own frame rate.
 

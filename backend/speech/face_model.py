@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -35,6 +36,32 @@ def inputs(features: SpeechFeatures, start: int, stop: int) -> np.ndarray:
     return np.concatenate([frame[i : i + count] for i in range(2 * CONTEXT + 1)], axis=1)
 
 
+class FaceMover(Protocol):
+    """What moves the jaw and the expressions of scans with a voice."""
+
+    def perform(self, features: SpeechFeatures, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Jaw (n, 3), axis-angle, and expressions (n, 100) of the frames ``start`` to ``stop``."""
+        ...
+
+
+@dataclass(frozen=True)
+class MadeFace:
+    """The face that a pack's own models have made with the body; held past its end.
+
+    Attributes:
+        jaw: (T, 3) axis-angle at the frames of the voice.
+        expressions: (T, 100).
+    """
+
+    jaw: np.ndarray
+    expressions: np.ndarray
+
+    def perform(self, features: SpeechFeatures, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`FaceMover.perform`; the voice was heard when the face was made."""
+        frames = np.minimum(np.arange(start, stop), len(self.jaw) - 1)
+        return self.jaw[frames].astype(np.float64), self.expressions[frames].astype(np.float64)
+
+
 @dataclass(frozen=True)
 class FaceModel:
     """``inputs @ weights + bias``.
@@ -43,11 +70,13 @@ class FaceModel:
         weights: (:data:`WIDTH`, :data:`OUTPUTS`).
         bias: (:data:`OUTPUTS`,).
         licence: of the data that it was fitted on.
+        commercial: whether that may be used commercially.
     """
 
     weights: np.ndarray
     bias: np.ndarray
     licence: str = ""
+    commercial: bool = False
 
     @classmethod
     def load(cls, path: Path) -> FaceModel:
@@ -61,14 +90,14 @@ class FaceModel:
         try:
             with safe_open(path, framework="numpy") as file:
                 weights, bias = (file.get_tensor(name).astype(np.float64) for name in ("weights", "bias"))
-                licence = (file.metadata() or {}).get("licence", "")
+                facts = file.metadata() or {}
         except (OSError, SafetensorError) as error:
             raise BadInput(f"{path} is no readable face model.", field="pack") from error
         if weights.shape != (WIDTH, OUTPUTS) or bias.shape != (OUTPUTS,):
             raise BadInput(f"{path} is a face model of another shape.", field="pack")
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise BadInput(f"{path} holds numbers that are not finite.", field="pack")
-        return cls(weights, bias, licence)
+        return cls(weights, bias, facts.get("licence", ""), facts.get("commercial") == "true")
 
     def save(self, path: Path) -> None:
         """Write :data:`FILE`, whole or not at all."""
@@ -78,14 +107,14 @@ class FaceModel:
 
         data = save(
             {"weights": self.weights.astype(np.float32), "bias": self.bias.astype(np.float32)},
-            metadata={"licence": self.licence},
+            metadata={"licence": self.licence, "commercial": str(self.commercial).lower()},
         )
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(data)
         os.replace(temporary, path)
 
     def perform(self, features: SpeechFeatures, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Jaw (n, 3), axis-angle, and expressions (n, 100) of the frames ``start`` to ``stop``."""
+        """As :meth:`FaceMover.perform`."""
         result = inputs(features, start, stop) @ self.weights + self.bias
         jaw = result[:, :3]
         jaw[:, 0] = np.clip(jaw[:, 0], *_JAW_RANGE)

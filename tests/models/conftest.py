@@ -36,8 +36,15 @@ def _swaying(frames: int = 64) -> Clip:
     return Clip(poses, trans, 30.0)
 
 
-def tiny_stages(folder: Path, *, conditions: bool = True, **language_keys: object) -> Path:
-    """Folders of "trained" stages, as the stages leave them."""
+def tiny_stages(
+    folder: Path,
+    *,
+    conditions: bool = True,
+    parts: tuple[str, ...] = TOKENIZERS,
+    heard: dict[str, object] | None = None,
+    **language_keys: object,
+) -> Path:
+    """Folders of "trained" stages, as the stages leave them; ``heard`` are keys of a denoiser that hears a voice."""
     torch.manual_seed(0)
     features, _ = features_from_clip(_swaying())
 
@@ -49,7 +56,7 @@ def tiny_stages(folder: Path, *, conditions: bool = True, **language_keys: objec
         (folder / name / "config.json").write_text(json.dumps(config))
 
     latents = {}
-    for part in TOKENIZERS:
+    for part in parts:
         sizes = TokenizerConfig(features=SIZES[part], width=16, latent=8, codes=12, quantizers=2, depth=1)
         tokenizer = PartTokenizer(sizes)
         tokenizer.mean.copy_(torch.from_numpy(features[part].mean(0)))
@@ -71,9 +78,12 @@ def tiny_stages(folder: Path, *, conditions: bool = True, **language_keys: objec
         (folder / "language" / FILE).write_text(WORDS.to_str())
     diffusion = DiffusionConfig(
         parts=latents, width=16, layers=2, heads=2, feed_forward=32, window=16, train_steps=100,
-        halves=conditions, style=5 * conditions, rhythm=12 * conditions,
+        halves=conditions, style=5 * conditions, rhythm=12 * conditions, **(heard or {}),
     )  # fmt: skip
     denoiser = Denoiser(diffusion)
+    for name, weight in denoiser.named_parameters():
+        if name.startswith(("sound.", "words.")):  # which begin as no influence
+            torch.nn.init.normal_(weight, std=0.3)
     denoiser.alphas.copy_(torch.from_numpy(training_alphas(100)))
     save("diffusion", denoiser, diffusion.model_dump())
     return folder
@@ -143,16 +153,21 @@ def make_pack(
     folder: Path,
     *,
     conditions: bool = True,
+    parts: tuple[str, ...] = TOKENIZERS,
+    heard: dict[str, object] | None = None,
     language_keys: dict[str, object] | None = None,
+    licence: str = "CC0-1.0",
     **recipe_keys: object,
 ) -> Path:
-    stages = tiny_stages(folder / "stages", conditions=conditions, **(language_keys or {}))
+    stages = tiny_stages(
+        folder / "stages", conditions=conditions, parts=parts, heard=heard, **(language_keys or {})
+    )
     recipe = PackRecipe(
         name="tiny",
         version="1.2.3",
-        licence="CC0-1.0",
+        licence=licence,
         description="Untrained, for tests.",
-        tokenizers={part: stages / f"tokenizer_{part}" for part in TOKENIZERS},
+        tokenizers={part: stages / f"tokenizer_{part}" for part in parts},
         language=stages / "language",
         diffusion=stages / "diffusion",
         data=[DataSource(name="none", licence="CC0-1.0")],
