@@ -21,6 +21,8 @@ PLAN_CONTEXT = 2
 next: after six, one in three of those who were to sit down after waving stood on."""
 CONTINUED = 2.0
 """How much stronger a plan that goes on from something is led by its prompt, for the same reason."""
+CANDIDATES = 4
+"""Plans written for what goes on from something, at least; led that strongly, one in ten is about something else."""
 KNOWN_BEFORE, KNOWN_AFTER = 12, 4
 """Latent frames of given motion that the refiner is told, as in its training."""
 
@@ -153,8 +155,11 @@ class Composer:
                 wishes["rhythm"] = wishes["rhythm"][start : start + known + wanted[index]]
             sampling = self.config.sampling
             if known:
-                strength = CONTINUED * sampling.plan_guidance
-                sampling = sampling.model_copy(update={"plan_guidance": strength})
+                led = {
+                    "plan_guidance": CONTINUED * sampling.plan_guidance,
+                    "candidates": max(CANDIDATES, sampling.candidates),
+                }
+                sampling = sampling.model_copy(update=led)
             written = plan(
                 self.engine,
                 self.config.language,

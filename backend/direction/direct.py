@@ -60,6 +60,9 @@ class Direction:
         if self.gap is None:
             return motion
         whole, self._stop = placed(self.gap, motion, self.lead)
+        if clean:
+            # What the borders pulled along; less and less towards them.
+            whole = mixed(whole, with_feet_held(whole), self._room(whole))
         return whole.replace(meta=motion.meta)
 
     def finished(self, clip: Clip, *, loop: bool, in_place: bool) -> Clip:
@@ -118,9 +121,11 @@ class Direction:
         if not anchors:
             return motion
         held = None if self.gap is None else self.lead
-        return on_course(
-            motion, steer(floor_places(motion), headings(motion), motion.fps, anchors, held=held)
+        arriving = next((anchor.frame for anchor in anchors if anchor.name == "edit"), None)
+        course = steer(
+            floor_places(motion), headings(motion), motion.fps, anchors, held=held, arriving=arriving
         )
+        return on_course(motion, course)
 
     def _along(self, motion: Clip, anchors: list[Anchor]) -> paths.Course:
         path = self.constraints.path
@@ -145,6 +150,7 @@ class Direction:
             line,
             times=times,
             turn=path.facing == "along",
+            held=None if self.gap is None else self.lead,
         )
 
     def _put_right(self, motion: Clip, anchors: list[Anchor], *, feet: bool) -> Clip:
@@ -174,7 +180,10 @@ class Direction:
         assert self.constraints.path is not None
         line = paths.drawn(self.constraints.path.points)
         way = paths.without_sway(floor_places(motion), motion.fps)
-        return gaussian(line.at(line.nearest(way)) - way, 0.25 * motion.fps)
+        aside = line.at(line.nearest(way)) - way
+        if self.gap is not None:
+            aside[: self.lead + round(paths.ONTO_SECONDS * motion.fps)] = 0.0
+        return gaussian(aside, 0.25 * motion.fps)
 
     # -- poses and pins --------------------------------------------------------------------------------
 
@@ -266,7 +275,9 @@ class Direction:
         path = self.constraints.path
         assert path is not None
         line, points = paths.drawn(path.points), np.asarray(path.points, float)
-        first = 0 if self.gap is None else self.gap.first + 1
+        first = 0
+        if self.gap is not None:
+            first = min(self.gap.first + round(paths.ONTO_SECONDS * clip.fps), len(clip) - 1)
         way = paths.without_sway(places[first:], clip.fps)
         reached = line.nearest(way)
         past = float(np.linalg.norm(way[-1] - line.points[-1])) if reached[-1] >= line.length - 1e-9 else 0.0
@@ -294,6 +305,14 @@ def with_feet_held(clip: Clip) -> Clip:
     trans = np.array(clip.trans, np.float64)
     trans[:, 1] -= drop
     return clip.replace(poses=poses, trans=trans, contacts=contacts.astype(np.float64))
+
+
+def mixed(first: Clip, second: Clip, share: np.ndarray) -> Clip:
+    """The first clip with a share (T,) of the way to the second one."""
+    a, b = (rotations.axis_angle_to_quaternion(clip.poses) for clip in (first, second))
+    poses = rotations.quaternion_to_axis_angle(rotations.slerp(a, b, share[:, None, None]))
+    poses = np.where(share[:, None, None] > 0.0, poses, first.poses)
+    return first.replace(poses=poses, trans=first.trans + share[:, None] * (second.trans - first.trans))
 
 
 def without_way(clip: Clip) -> Clip:

@@ -18,6 +18,8 @@ from .steering import Anchor, Course, steer
 SWAY_SECONDS = 0.3
 """What a pelvis does within such a time is sway, not way."""
 DIRECTION_SECONDS = 0.5
+ONTO_SECONDS = 1.0
+"""How long a motion that is given takes to come onto a path."""
 ROUNDING = 0.25
 """Metres over which corners are rounded."""
 SPACING = 0.02
@@ -111,6 +113,7 @@ def follow(
     *,
     times: np.ndarray | None = None,
     turn: bool = True,
+    held: int | None = None,
 ) -> Course:
     """The course of a motion along a path.
 
@@ -122,13 +125,16 @@ def follow(
         times: (N, 2) seconds and the distances from the path's start where the body is then; without, its own
             speed decides.
         turn: whether the body turns with the path.
+        held: up to this frame the motion stays as it is, and comes onto the path from there.
     """
     frames = len(places)
+    begin = 0 if held is None else held
     carried = without_sway(places, fps)
     steps = np.diff(carried, axis=0)
     speed = np.linalg.norm(steps, axis=1) * fps
     going = speed**2 / (speed**2 + STANDING**2 / 9 + 1e-9) * (speed > 0.3 * STANDING)
     own = np.concatenate([[0.0], np.cumsum(speed * going / fps)])
+    own -= own[begin]
     scales = np.ones(frames)
     if times is not None:
         line = np.stack([np.zeros(frames), own], axis=1)
@@ -144,9 +150,15 @@ def follow(
     sway = places - carried
     sin, cos = np.sin(turns), np.cos(turns)
     turned = np.stack([cos * sway[:, 0] + sin * sway[:, 1], cos * sway[:, 1] - sin * sway[:, 0]], axis=1)
-    return Course(
-        path.at(own) + turned, turns if turn else np.zeros(frames), scales if turn else np.ones(frames)
-    )
+    course = path.at(own) + turned
+    if held is not None:
+        # Onto the path over a while, from the way and the direction that the body has.
+        u = np.clip((np.arange(frames) - held) / (ONTO_SECONDS * fps), 0.0, 1.0)
+        share = u * u * u * (u * (6 * u - 15) + 10)
+        course = places + share[:, None] * (course - places)
+        turns = share * (turns - 2 * np.pi * np.round(turns[min(held + round(fps), frames - 1)] / (2 * np.pi)))
+        scales = 1.0 + share * (scales - 1.0)
+    return Course(course, turns if turn else np.zeros(frames), scales if turn else np.ones(frames))
 
 
 def _directions(steps: np.ndarray, headings: np.ndarray, speed: np.ndarray, fps: float) -> np.ndarray:

@@ -67,6 +67,7 @@ def steer(
     anchors: Sequence[Anchor],
     *,
     held: int | None = None,
+    arriving: int | None = None,
     straight: bool = False,
 ) -> Course:
     """The course of a motion that meets its anchors.
@@ -77,6 +78,7 @@ def steer(
         fps: frames per second.
         anchors: in any order, at most one a frame.
         held: up to this frame the motion stays as it is, and goes on from there without a turn.
+        arriving: at this frame it comes in with its own speed and without turning.
         straight: only the factor changes, nothing turns.
     """
     frames = len(places)
@@ -99,13 +101,16 @@ def steer(
         np.hstack([zero, gentle / _SCALE_CHANGE]),
         np.hstack([np.zeros((knots, knots)), np.eye(knots) / _SCALE]),
     ]
-    if held is not None:
-        # The turn and the factor, and their change, begin at nothing.
-        for row in (basis[held], basis[min(held + 1, frames - 1)] - basis[held]):
-            rows += [
-                np.hstack([row[None] / 1e-4, 0 * row[None]]),
-                np.hstack([0 * row[None], row[None] / 1e-3]),
-            ]
+    for frame in (held, arriving):
+        if frame is None:
+            continue
+        here = basis[[frame]]
+        change = basis[[min(frame + 1, frames - 1)]] - basis[[max(frame - 1, 0)]]
+        nothing = np.zeros_like(here)
+        if frame == held:
+            rows.append(np.hstack([here / 1e-4, nothing]))
+        rows += [np.hstack([change / 1e-3, nothing]), np.hstack([nothing, here / 1e-3])]
+        rows.append(np.hstack([nothing, change / 1e-3]))
     if straight:
         rows.append(np.hstack([np.eye(knots) / 1e-6, np.zeros((knots, knots))]))
     rest = np.concatenate(rows)
