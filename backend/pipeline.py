@@ -1,40 +1,59 @@
-"""From a prompt to clips: text, plan, refinement, decoding, clean-up."""
+"""From a request to clips: hear and read, plan and refine, decode, bring into place, clean up, direct, finish."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
-from .conditions import NAMES, Conditions, Guidance
+from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
+from .direction import edit as editing
+from .direction.direct import Direction
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
-from .models.style import FIELDS
-from .motion.cleanup import clean_up_with_report
-from .motion.clip import Clip
-from .motion.features import FPS, clip_from_features
-from .pace import frames_to_perform, pace, played
+from .motion.clip import Clip, sampled
+from .motion.features import FPS, clip_from_features, features_from_clip
+from .motion.skeleton import INDEX
+from .pace import pace
 from .pack_config import read_config
 from .packs import Pack, find_pack
-from .planning import plan
-from .refining import Refiner
+from .sections import Section, of_script, playing, single
 from .speech.face import with_face
+from .speech.face_model import FILE as FACE
+from .speech.face_model import FaceModel, FaceMover, MadeFace
 from .speech.gestures import gesture
 from .speech.voice import TALKING, Voice, listen
+from .telling import check, guidance, hear, tell
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams
-    from .text import TextEmbedding
 
-SHORTEST = 4
-"""Latent frames that the models make at least; what is too many is cut off."""
 Progress = Callable[[str, int, int], None]
 """Called with (stage, steps done, steps expected)."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A request as it was understood.
+
+    Attributes:
+        params: what was asked for.
+        voice: what is heard, if anything.
+        gap: the part of a given clip that is made anew, if there is one.
+        sections: what is performed, one after the other.
+        warnings: sentences for the user.
+    """
+
+    params: GenerateParams
+    voice: Voice | None
+    gap: editing.Gap | None
+    sections: list[Section]
+    warnings: list[str]
 
 
 class Pipeline:
@@ -44,6 +63,7 @@ class Pipeline:
         self.pack = pack
         self.config = read_config(pack.path)
         self.known = Known.of(pack)
+        self.face = FaceModel.load(pack.file(FACE)) if FACE in pack.files else None
         self.engine = load_engine(pack.path, self.config, device, engine)
 
     def generate(
@@ -52,9 +72,10 @@ class Pipeline:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Clip]:
-        """Clips at 30 fps, one per sample; the same seed gives the same clips.
+        """Clips, one per sample, at 30 fps or at that of the clip that is edited; the same seed gives the same clips.
 
         Raises:
+            BadInput: the request cannot be performed with this pack.
             Cancelled: ``cancelled()`` turned true; asked at every model step.
         """
 
@@ -67,154 +88,143 @@ class Pipeline:
 
             return on_step
 
-        config, sampling = self.config, self.config.sampling
-        rngs = [np.random.default_rng((params.seed, sample)) for sample in range(params.samples)]
         report("text")(0, 1)
-        voice = self._hear(params)
-        prompt = params.prompt or TALKING
-        text = self.engine.encode_text([prompt] * params.samples)
-        warnings = self._warnings(params, text) + list(voice.features.warnings if voice else ())
-        frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
-        times = 1.0 if voice else pace(params.style)
-        performed = None if frames is None else frames_to_perform(frames, times)
-        length = None if performed is None else max(math.ceil(performed / config.stride), SHORTEST)
-        conditions = self._conditions(params, prompt, text, voice, length)
-        codes = plan(
-            self.engine,
-            config.language,
-            sampling,
-            self.engine.plan_text([prompt] * params.samples),
-            length,
-            rngs,
-            report("plan"),
-            **self._wishes(params, prompt, conditions),
-        )
-        refiner = Refiner(
-            self.engine,
-            self.engine.alphas,
-            config.diffusion.window,
-            sampling.overlap,
-            params.steps or sampling.steps,
-            self._guidance(params),
-        )
-        latents = refiner(conditions, self.engine.plan_vectors(codes), rngs, report("refine"))
+        performance = self._understand(params)
+        before, after = self._context(performance)
+        latents = self._compose(performance, report, before, after)
         report("decode")(0, 1)
         features = self.engine.decode(latents)
+        made = latents.shape[1] - len(before) - len(after)
         clips = []
         for sample in range(params.samples):
             report("clean-up")(sample, params.samples)
-            clip = clip_from_features({part: values[sample, :performed] for part, values in features.items()})
-            clip = played(clip, times, frames)
-            if params.cleanup:
-                clip, numbers = clean_up_with_report(clip)
-                clip = clip.replace(meta={**clip.meta, "cleanup": numbers.as_dict()})
-            if voice is not None:
-                clip = gesture(clip, voice, params.seed + sample, arms=params.upper is None)
-            clip = with_face(
-                clip,
-                voice.features if voice else None,
-                params.seed + sample,
-                smile=max(params.style.get("valence", 0.0) - 0.6, 0.0),
-            )
-            clips.append(clip.replace(meta={**clip.meta, **self._meta(params, sample, warnings)}))
+            motion = clip_from_features({part: values[sample] for part, values in features.items()})
+            clip, lead = self._in_time(performance, motion, len(before), made)
+            direction = Direction(params.constraints, performance.gap, lead)
+            clip = direction.staged(clip, clean=params.cleanup)
+            clip = self._spoken(performance, clip, sample)
+            clip = direction.finished(clip, loop=params.loop, in_place=params.in_place)
+            clips.append(clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)}))
         report("clean-up")(params.samples, params.samples)
         return clips
 
-    def _hear(self, params: GenerateParams) -> Voice | None:
-        """The voice of a request.
+    def _understand(self, params: GenerateParams) -> Performance:
+        """Hear the voice, read the clip, and lay out the sections.
 
         Raises:
-            BadInput: the file cannot be used, or the pack cannot follow a voice.
+            BadInput: a file cannot be used, or the pack's models cannot follow the request.
         """
-        if params.speech is None:
-            return None
-        if not self.config.diffusion.rhythm:
+        stride = self.config.stride
+        if params.speech is not None and not (self.config.diffusion.rhythm or self.config.diffusion.sound):
             raise BadInput(f"The pack {self.pack.name} cannot follow a voice.", field="speech")
-        return listen(Path(params.speech))
+        voice = None if params.speech is None else listen(Path(params.speech))
+        gap = None if params.edit is None else editing.gap_of(params.edit)
+        frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
+        if params.script is not None:
+            sections = of_script(params, frames, stride)
+        else:
+            if gap is not None and gap.seconds is not None:
+                frames = max(round(gap.seconds * FPS) - 1, 1)
+            # A voice is played as it is.
+            tempo = 1.0 if voice else pace(params.style)
+            between = gap is not None and gap.after is not None
+            prompt = params.prompt or TALKING
+            sections = [single(params, prompt, frames, tempo, stride, between=between)]
+        check(params, sections, self.config, self.pack.name)
+        warnings = self._far(params) + list(voice.features.warnings if voice else ())
+        return Performance(params, voice, gap, sections, warnings)
 
-    def _conditions(
+    def _context(self, performance: Performance) -> tuple[Given, Given]:
+        """What the models are told of the clip that is edited: before and after the part that is made anew."""
+        gap, stride = performance.gap, self.config.stride
+        if gap is None:
+            return Given(), Given()
+        before = gap.before(KNOWN_BEFORE, stride)
+        behind = gap.behind(KNOWN_AFTER, stride)
+        return (
+            Given.of(self.engine, features_from_clip(before)[0]),
+            Given() if behind is None else Given.of(self.engine, features_from_clip(behind)[0]),
+        )
+
+    def _compose(
         self,
-        params: GenerateParams,
-        prompt: str,
-        text: TextEmbedding,
-        voice: Voice | None,
-        length: int | None,
-    ) -> Conditions:
-        """What the models are to follow.
+        performance: Performance,
+        report: Callable[[str], Callable[[int, int], None]],
+        before: Given,
+        after: Given,
+    ) -> np.ndarray:
+        """Latents (B, L, D) of all sections, between those of what is given."""
+        params, sections = performance.params, performance.sections
+        lengths = [section.length for section in sections]
+        total = None if None in lengths else sum(length or 0 for length in lengths)
+        heard = hear(self.engine, self.config, performance.voice, total, params.samples)
+        composer = Composer(
+            self.engine,
+            self.engine.alphas,
+            self.config,
+            guidance(params, self.config),
+            params.steps or self.config.sampling.steps,
+        )
+        return composer(
+            [tell(self.engine, self.config, section, params.samples, heard) for section in sections],
+            [
+                [np.random.default_rng((*section.seed, sample)) for sample in range(params.samples)]
+                for section in sections
+            ],
+            report,
+            before,
+            after,
+        )
 
-        Raises:
-            BadInput: the pack's models cannot follow it.
+    def _in_time(self, performance: Performance, motion: Clip, known: int, made: int) -> tuple[Clip, int]:
+        """What was performed, at the speed and the frame rate that it is played at, and its frames before an edit.
+
+        Args:
+            performance: what is asked for.
+            motion: as decoded, at 30 fps.
+            known, made: latent frames of what was given before, and of what was made.
         """
-        sizes = self.config.diffusion
-        if params.style and not sizes.style:
-            raise BadInput(f"The pack {self.pack.name} has no styles.", field="style")
-        for half in ("lower", "upper"):
-            if getattr(params, half) is not None and not sizes.halves:
-                raise BadInput(
-                    f"The pack {self.pack.name} has no prompts for halves of the body.", field=half
-                )
-        both = None if params.lower is None and params.upper is None else (params.lower, params.upper)
-        halves = {} if both is None else {
-            half: self.engine.encode_text([own or prompt] * params.samples)
-            for half, own in zip(("lower", "upper"), both, strict=True)
-        }  # fmt: skip
-        style = None
-        if params.style:
-            names = ["energy" if field == "energy_level" else field for field in FIELDS]
-            values = np.array([[params.style.get(name, 0.0) for name in names]], np.float32)  # type: ignore[call-overload]
-            known = np.array([[name in params.style for name in names]])
-            style = values.repeat(params.samples, axis=0), known.repeat(params.samples, axis=0)
-        rhythm = voice.latent_rhythm(length, params.samples) if voice and length else None
-        return Conditions(text, np.full(params.samples, both is None), halves, style, rhythm)
+        stride, gap = self.config.stride, performance.gap
+        positions = playing(performance.sections, made, stride)
+        if gap is None:
+            if np.array_equal(positions, np.arange(len(positions))):
+                return motion.slice(0, len(positions)), 0
+            return sampled(motion, positions), 0
+        return gap.in_time(motion, known * stride, made * stride, positions)
 
-    def _wishes(self, params: GenerateParams, prompt: str, conditions: Conditions) -> dict[str, Any]:
-        """The conditions that go beyond the prompt, as the planner takes them."""
-        wishes: dict[str, Any] = {}
-        if conditions.style is not None and self.config.language.style:
-            wishes["style"] = conditions.style
-        if conditions.rhythm is not None and self.config.language.rhythm:
-            wishes["rhythm"] = conditions.rhythm[0]
-        if conditions.halves:
-            wishes["part_text"] = {
-                part: self.engine.plan_text([own or prompt] * params.samples)
-                for part, own in (("lower_trans", params.lower), ("upper", params.upper))
-            }
-        return wishes
+    def _spoken(self, performance: Performance, clip: Clip, sample: int) -> Clip:
+        """With gestures and a face; an edited clip has its own."""
+        params, voice = performance.params, performance.voice
+        if performance.gap is not None:
+            return clip
+        seed = params.seed + sample
+        if voice is not None and not self.config.diffusion.sound:  # models that hear it gesture of themselves
+            clip = gesture(clip, voice, seed, arms=params.upper is None)
+        smile = max(params.style.get("valence", 0.0) - 0.6, 0.0)
+        if voice is None:
+            return with_face(clip, None, seed, smile=smile)
+        face: FaceMover | None = self.face
+        if "face" in self.config.tokenizers and clip.expressions is not None:
+            face = MadeFace(clip.poses[:, INDEX["jaw"]], clip.expressions)
+        return with_face(clip, voice.features, seed, smile=smile, model=face)
 
-    def _guidance(self, params: GenerateParams) -> Guidance:
-        """The pack's strengths, and the request's before them.
-
-        Raises:
-            BadInput: a strength is of something that there is not.
-        """
-        sampling, widths = self.config.sampling, self.config.diffusion.parts
-        scales = {
-            "text": sampling.guidance if params.guidance is None else params.guidance,
-            "lower": sampling.half_guidance,
-            "upper": sampling.half_guidance,
-            "style": sampling.style_guidance,
-            "speech": sampling.speech_guidance,
-        }
-        for key in params.guidances:
-            name, _, part = key.partition(".")
-            if name not in NAMES or (part and part not in widths):
-                raise BadInput(
-                    f"There is no guidance of {key!r}.",
-                    hint=f"Conditions are {', '.join(NAMES)}, parts {', '.join(widths)}.",
-                    field="guidances",
-                )
-        return Guidance({**scales, **params.guidances}, widths)
-
-    def _warnings(self, params: GenerateParams, text: TextEmbedding) -> list[str]:
-        """What the pack says about a prompt that it hardly knows; the embedding is there already."""
-        if self.known is None or params.prompt is None:
+    def _far(self, params: GenerateParams) -> list[str]:
+        """What the pack says about prompts that it hardly knows."""
+        if self.known is None:
             return []
-        found = self.known.warning(params.prompt, text.pooled()[0])
-        return [] if found is None else [found]
+        prompts = [line.prompt for line in params.script or ()]
+        found = []
+        for prompt in dict.fromkeys([*prompts, *([params.prompt] if params.prompt else [])]):
+            embedding = self.engine.encode_text([prompt]).pooled()[0]
+            found.append(self.known.warning(prompt, embedding))
+        return [warning for warning in found if warning is not None]
 
-    def _meta(self, params: GenerateParams, sample: int, warnings: list[str]) -> dict[str, Any]:
+    def _meta(self, performance: Performance, clip: Clip, sample: int) -> dict[str, Any]:
+        params = performance.params
+        warnings = performance.warnings + list(clip.meta.get("warnings", ()))
         return {
-            "prompt": params.prompt or "",
+            "prompt": params.prompt or "; ".join(line.prompt for line in params.script or ()),
+            **({"script": self._script(performance)} if params.script else {}),
             **({"speech": Path(params.speech).name} if params.speech else {}),
             **{half: text for half in ("lower", "upper") if (text := getattr(params, half)) is not None},
             **({"style": dict(params.style)} if params.style else {}),
@@ -229,11 +239,26 @@ class Pipeline:
             **({"warnings": warnings} if warnings else {}),
         }
 
+    @staticmethod
+    def _script(performance: Performance) -> list[dict[str, Any]]:
+        """The lines with the seconds at which they start and end in the clip."""
+        gap = performance.gap
+        offset = 0.0 if gap is None else (gap.first + 1) / gap.clip.fps
+        return [
+            {
+                **line.model_dump(exclude_none=True),
+                "start": round(offset + section.start / FPS, 4),
+                "end": round(offset + (section.stop or section.start) / FPS, 4),
+            }
+            for line, section in zip(performance.params.script or (), performance.sections, strict=True)
+        ]
+
 
 def load_pipeline(pack: str, device: str = "auto", engine: str = "auto") -> Pipeline:
     """Find a pack by name or folder and load it.
 
     Raises:
         BadInput: there is no such pack, it is damaged, or the device is not there.
+        JobFailed: the engine is not installed, or the pack lacks its graphs.
     """
     return Pipeline(find_pack(pack), device, engine)
