@@ -19,12 +19,14 @@ def _modules() -> list:
         preferences,
         preview,
         properties,
+        render_panel,
         script,
         script_operators,
         script_panel,
         setup_operators,
         sound,
         takes,
+        takes_compare,
         takes_panel,
         tasks,
         translations,
@@ -40,7 +42,20 @@ def _modules() -> list:
     state = [translations, preferences, models, properties, bodies, marks, script, preview, takes, sound]
     staging = [script_operators, direction_operators, script_panel, direction_panel]
     house = [operators, setup_operators, mending, tasks]
-    return [*state, generate, *house, files, edit, panels, *staging, takes_panel, *retarget, client, command]
+    return [
+        *state,
+        generate,
+        *house,
+        files,
+        edit,
+        panels,
+        *staging,
+        takes_compare,
+        takes_panel,
+        *retarget,
+        client,
+        command,
+    ]
 
 
 def register() -> None:

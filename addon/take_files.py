@@ -1,7 +1,8 @@
 """Where the clips of takes lie: one .npz each in the user's folder, never beside the add-on.
 
 A .blend refers to its takes' files by name. A deleted take's file goes only when the .blend was saved without
-it and is closed, so that undo, and reopening an unsaved file, find it again.
+it and is closed, so that undo, and reopening an unsaved file, find it again. The file of a take that was undone
+goes when the .blend is closed, too, unless it was saved with it in between.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _deleted: set[str] = set()
 """Files of takes that were deleted in this session."""
 _saved_without: set[str] = set()
 """Those of them that the saved .blend does not refer to."""
+_made: set[str] = set()
+"""Files that were written in this session."""
+_saved_with: set[str] = set()
+"""Those that a .blend was saved with, be it under another name."""
 
 
 def folder() -> Path:
@@ -66,6 +71,7 @@ def store(clip: Clip, data: bytes | None = None) -> str:
             f"The take could not be stored in {target.parent} ({error.strerror}).",
             hint="The motion is keyed; accept it to keep it.",
         ) from error
+    _made.add(name)
     return name
 
 
@@ -100,17 +106,21 @@ def forget(name: str) -> None:
 
 def note_saved(names: Iterable[str]) -> None:
     """The .blend was saved with these takes."""
+    names = set(names)
+    _saved_with.update(names & _made)
     _saved_without.clear()
-    _saved_without.update(_deleted - set(names))
+    _saved_without.update(_deleted - names)
 
 
 def clear_deleted(names: Iterable[str]) -> None:
-    """The .blend is about to close with these takes: remove the files of those that were deleted for good."""
-    for name in _saved_without - set(names):
+    """The .blend is about to close with these takes: remove the files of those deleted or undone for good."""
+    names = set(names)
+    undone = _made - _saved_with - _deleted
+    for name in (_saved_without | undone) - names:
         with suppress(OSError):  # in use or not ours any more: it is only a left-over
             path_of(name).unlink(missing_ok=True)
-    _deleted.clear()
-    _saved_without.clear()
+    for done in (_deleted, _saved_without, _made, _saved_with):
+        done.clear()
 
 
 def names_in_file() -> set[str]:

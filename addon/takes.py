@@ -60,6 +60,8 @@ class UNDERSTUDY_PG_takes(bpy.types.PropertyGroup):
     only_starred: BoolProperty(
         name="Only Stars", description="Show only the takes with a star", default=False
     )
+    a: StringProperty(description="The first of two takes that are compared")
+    b: StringProperty(description="The second")
     quiet: BoolProperty(options={"SKIP_SAVE"})
 
 

@@ -6,7 +6,7 @@ from .bodymap import find_body
 from .panels import _characters, paragraph
 from .preview import current
 from .take_files import missing
-from .takes import UNDERSTUDY_PG_take
+from .takes import UNDERSTUDY_PG_take, find
 
 
 class UNDERSTUDY_UL_takes(bpy.types.UIList):
@@ -29,6 +29,9 @@ class UNDERSTUDY_UL_takes(bpy.types.UIList):
         length.alignment = "RIGHT"
         if item.file in missing:
             length.label(text="", icon="ERROR")
+        letters = [slot.upper() for slot in ("a", "b") if getattr(data, slot) == item.file]
+        if letters:
+            length.label(text=" ".join(letters))
         if item.samples > 1:
             length.label(text=f"{item.sample + 1}/{item.samples}")
         length.label(text=f"{item.seconds:.1f} s")
@@ -99,6 +102,31 @@ class UNDERSTUDY_PT_takes(bpy.types.Panel):
             row.operator("understudy.preview_take", icon="HIDE_OFF")
             row.operator("understudy.accept_take", icon="CHECKMARK")
         layout.operator("understudy.push_take", icon="NLA_PUSHDOWN")
+        takes = context.scene.understudy_takes
+        if len(takes.items) > 1:
+            _draw_compare(layout, takes, body.understudy_preview.take if previewing else "")
+
+
+def _draw_compare(layout: bpy.types.UILayout, takes: bpy.types.PropertyGroup, shown: str) -> None:
+    """Two takes side by side as buttons, a click on either shows it."""
+    row = layout.row(align=True)
+    for slot in ("a", "b"):
+        index = find(takes, getattr(takes, slot)) if getattr(takes, slot) else -1
+        part = row.row(align=True)
+        if index >= 0:
+            button = part.operator(
+                "understudy.show_compared",
+                text=f"{slot.upper()}: {takes.items[index].name}",
+                depress=takes.items[index].file == shown,
+            )
+            button.slot = slot
+        pin = part.operator(
+            "understudy.set_compared",
+            text="" if index >= 0 else f"Compare as {slot.upper()}",
+            icon="PINNED" if index >= 0 else "UNPINNED",
+        )
+        pin.slot = slot
+    row.operator("understudy.swap_compared", text="", icon="ARROW_LEFTRIGHT")
 
 
 CLASSES = (UNDERSTUDY_UL_takes, UNDERSTUDY_PT_takes)

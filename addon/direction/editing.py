@@ -21,6 +21,10 @@ from .marks import marks_of, travels
 from .world import ClipWorld
 
 
+SHORTEST = 0.1
+"""Seconds that the backend can fill at least."""
+
+
 @dataclass(frozen=True)
 class Edit:
     """The motion that is there, and the part of it that is to be new.
@@ -82,6 +86,8 @@ def why_not(scene: bpy.types.Scene, body: bpy.types.Object | None) -> str:
             return "In-between needs two keys: the body has no animation yet."
         if state.last - state.first < 2:
             return "In-between needs frames to fill: To must lie behind From."
+        if (state.last - state.first) / scene_rate(scene) < SHORTEST:
+            return f"In-between needs {SHORTEST:g} s to fill: choose keys that are further apart."
     return ""
 
 

@@ -349,6 +349,89 @@ def test_a_deleted_takes_file_goes_when_the_file_is_saved_and_closed(
     assert stored() == [keep]
 
 
+def test_the_file_of_an_undone_take_goes_when_the_blend_is_closed(
+    body: bpy.types.Object, tmp_path: Path
+) -> None:
+    generate("one")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.ed.undo_push(message="before")
+    generate("two")
+    bpy.ops.ed.undo_push(message="generate")
+    kept, undone = (takes().items[i].file for i in (1, 0))
+    bpy.ops.ed.undo()
+    assert [t.file for t in takes().items] == [kept] and len(stored()) == 2, "it may be redone"
+    bpy.ops.ed.redo()
+    bpy.ops.understudy.preview_take(file=undone)
+    bpy.ops.ed.undo()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert stored() == [kept]
+
+
+def test_an_undone_take_that_another_file_was_saved_with_stays(
+    body: bpy.types.Object, tmp_path: Path
+) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    generate("one")
+    bpy.ops.ed.undo_push(message="generate")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copy.blend"), copy=True)
+    bpy.ops.ed.undo()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    assert len(stored()) == 1
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "copy.blend"))
+    assert [t.file for t in takes().items] == stored()
+
+
+def test_an_unsaved_take_is_there_for_recovery(body: bpy.types.Object) -> None:
+    generate("one")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    assert len(stored()) == 1, "Blender's own quit.blend refers to it"
+
+
+# -- A and B ----------------------------------------------------------------------------------------
+
+
+def test_two_takes_are_flipped_back_and_forth(body: bpy.types.Object) -> None:
+    by_hand(body)
+    assert not bpy.ops.understudy.swap_compared.poll()
+    for prompt in ("one", "two", "three"):
+        generate(prompt)
+    assert bpy.ops.understudy.swap_compared() == {"FINISHED"}
+    assert (playing(body), takes().active) == ("two", 1), "the one below, without a choice"
+    bpy.ops.understudy.swap_compared()
+    assert (playing(body), takes().active) == ("three", 0)
+    takes().active = 2
+    bpy.ops.understudy.set_compared(slot="b")
+    bpy.ops.understudy.swap_compared()
+    assert playing(body) == "three"
+    bpy.ops.understudy.swap_compared()
+    assert playing(body) == "one"
+    bpy.ops.understudy.show_compared(slot="a")
+    assert playing(body) == "three"
+    assert sorted(a.name for a in bpy.data.actions) == ["by hand", "three"], "nothing piles up"
+    bpy.ops.understudy.reject_take()
+    assert playing(body) == "by hand"
+
+
+def test_a_compared_take_that_was_deleted_is_no_trap(body: bpy.types.Object) -> None:
+    for prompt in ("one", "two", "three"):
+        generate(prompt)
+    bpy.ops.understudy.swap_compared()
+    bpy.ops.understudy.delete_take(file=takes().b)
+    with pytest.raises(RuntimeError, match="not in the list any more"):
+        bpy.ops.understudy.show_compared(slot="b")
+    assert bpy.ops.understudy.swap_compared() == {"FINISHED"}
+    assert bpy.ops.understudy.swap_compared() == {"FINISHED"}
+
+
+def test_the_comparison_survives_saving(body: bpy.types.Object, tmp_path: Path) -> None:
+    generate("one")
+    generate("two")
+    bpy.ops.understudy.swap_compared()
+    body = reopen(tmp_path)
+    bpy.ops.understudy.swap_compared()
+    assert playing(body) == "two"
+
+
 def test_settings_can_be_used_again(body: bpy.types.Object) -> None:
     settings = bpy.context.scene.understudy
     settings.upper, settings.use_tempo, settings.tempo = "waves", True, 0.8
@@ -485,6 +568,9 @@ def test_the_list_shows_what_is_previewed_and_what_waits(body: bpy.types.Object)
     assert "What you generate is listed here." in seen()
     generate("a person walks", samples=2, seed=4)
     shown = seen()
+    for words in ("A: a person walks", "understudy.swap_compared", "Compare as B"):
+        takes().a = takes().items[0].file
+        assert words in seen()
     for words in ("Seed 4, variation 1", "“by hand” waits.", "understudy.reject_take", "1/2", "2/2", "1.0 s"):
         assert words in shown
     take_files.missing.add(takes().items[0].file)
