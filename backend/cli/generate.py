@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, JobFailed, UnderstudyError
+from . import directing
 from .common import Bar, Staged, check_target, output_dialect, print_json, save_clip
 
 if TYPE_CHECKING:
@@ -62,9 +63,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="how literally the prompt is taken, 0 to 20; or one condition (style, lower, upper, speech), or one on a "
         "part (text.hands); repeatable",
     )
+    directing.add_arguments(parser)
     parser.add_argument("--pack", default="open", metavar="NAME|DIR", help="the weights (default: open)")
     parser.add_argument("--engine", default="auto", help="auto, onnx or torch (default: auto)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps, directml or coreml (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, mps, directml or coreml (default: auto)"
+    )
     parser.add_argument(
         "--dialect", choices=("amass", "smplx", "bvh"), help="file layout (default: by suffix)"
     )
@@ -93,6 +97,7 @@ def request_of(args: argparse.Namespace) -> GenerateParams:
             "upper": args.upper,
             "style": _numbers(args.style, "style"),
             **_guidance(args.guidance),
+            **directing.direction_of(args),
             "cleanup": not args.no_cleanup,
             "pack": args.pack,
             "engine": args.engine,
