@@ -69,6 +69,32 @@ def build_stage(
     prompt = str(clip.meta.get("prompt") or "clip")
     key_clip(body, clip, name=prompt, start_frame=FIRST_FRAME, scene_fps=clip.fps)
 
+    camera, framing = light(scene, clip, start=FIRST_FRAME, follow=follow, smoothing=smoothing, angle=angle)
+    scene.frame_set(FIRST_FRAME)
+    return Stage(body, camera, framing, clip)
+
+
+def light(
+    scene: bpy.types.Scene,
+    clip: Clip,
+    *,
+    start: int,
+    follow: bool | None = None,
+    smoothing: float = 0.45,
+    angle: float | None = None,
+) -> tuple[bpy.types.Object, Framing]:
+    """Camera, three-point light, floor and world for a motion at the scene's origin, at the scene's rate.
+
+    Args:
+        scene: its resolution is set already.
+        clip: the motion.
+        start: scene frame of its first pose.
+        follow, smoothing, angle: as in :func:`build_stage`.
+
+    Returns:
+        The camera, and where it stands.
+    """
+    resolution = (scene.render.resolution_x, scene.render.resolution_y)
     framing = frame_motion(
         clip,
         resolution[0] / resolution[1],
@@ -77,13 +103,12 @@ def build_stage(
         smoothing=smoothing,
         angle=angle,
     )
-    rig = _rig(scene, framing, every=max(int(smoothing * clip.fps / 1.7), 1))
+    rig = _rig(scene, framing, start=start, every=max(int(smoothing * clip.fps / 1.7), 1))
     camera = _camera(scene, framing, rig)
     _lights(scene, framing, rig)
     _floor(scene, framing)
     _world(scene)
-    scene.frame_set(FIRST_FRAME)
-    return Stage(body, camera, framing, clip)
+    return camera, framing
 
 
 def set_rate(scene: bpy.types.Scene, fps: float) -> None:
@@ -125,7 +150,7 @@ def _link(
     return thing
 
 
-def _rig(scene: bpy.types.Scene, framing: Framing, every: int) -> bpy.types.Object:
+def _rig(scene: bpy.types.Scene, framing: Framing, *, start: int, every: int) -> bpy.types.Object:
     """The empty that carries camera and lights; it moves where the motion travels."""
     rig = _link(scene, "Stage", None, None)
     rig.empty_display_size = 0.2
@@ -134,7 +159,7 @@ def _rig(scene: bpy.types.Scene, framing: Framing, every: int) -> bpy.types.Obje
         count = len(framing.follow)
         for i in sorted({*range(0, count, every), count - 1}):
             rig.location = framing.follow[i]
-            rig.keyframe_insert("location", frame=FIRST_FRAME + i)
+            rig.keyframe_insert("location", frame=start + i)
     return rig
 
 

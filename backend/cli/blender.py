@@ -10,25 +10,7 @@ from pathlib import Path
 
 from ..errors import BadInput, JobFailed
 from ..machine import has_module
-from ..protocol.child import BLENDER_VARIABLE, BOOTSTRAP, PACKAGE_DIR, module_command
-
-# Inside the Blender program the arguments stand behind "--", and a script's exit code only counts
-# when the process is left by it.
-_INSIDE_BLENDER = f"""\
-import os, sys, traceback
-sys.argv = ["understudy", *sys.argv[sys.argv.index("--") + 1:]]
-code = 0
-try:
-    exec(compile({BOOTSTRAP!r}, "bootstrap", "exec"), {{"__name__": "bootstrap"}})
-except SystemExit as error:
-    code = error.code if isinstance(error.code, int) else int(error.code is not None)
-except BaseException:
-    traceback.print_exc()
-    code = 1
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(code)
-"""
+from ..protocol.child import BLENDER_VARIABLE, inside_blender, module_command
 
 
 def find_blender(asked: str | None) -> list[str]:
@@ -64,5 +46,4 @@ def blender_command(found: Sequence[str], module: str, arguments: Sequence[str])
     kind, program = found
     if kind == "python":
         return module_command(program, module, arguments)
-    inside = ["--background", "--factory-startup", "--python-expr", _INSIDE_BLENDER]
-    return [program, *inside, "--", str(PACKAGE_DIR), module, *arguments]
+    return inside_blender(program, module, arguments)

@@ -71,6 +71,36 @@ def own_libraries(python: str | os.PathLike[str] = sys.executable) -> str:
     return str(Path(found.origin).parent.parent)
 
 
+# Inside the Blender program the arguments stand behind "--", and a script's exit code only counts
+# when the process is left by it.
+_INSIDE_BLENDER = f"""\
+import os, sys, traceback
+sys.argv = ["understudy", *sys.argv[sys.argv.index("--") + 1:]]
+code = 0
+try:
+    exec(compile({BOOTSTRAP!r}, "bootstrap", "exec"), {{"__name__": "bootstrap"}})
+except SystemExit as error:
+    code = error.code if isinstance(error.code, int) else int(error.code is not None)
+except BaseException:
+    traceback.print_exc()
+    code = 1
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
+"""
+
+
+def inside_blender(
+    program: str | os.PathLike[str],
+    module: str,
+    arguments: Sequence[str] = (),
+    package_dir: str | os.PathLike[str] = PACKAGE_DIR,
+) -> list[str]:
+    """The argument list that runs ``understudy.<...>`` inside a Blender program, without a window."""
+    start = ["--background", "--factory-startup", "--python-expr", _INSIDE_BLENDER]
+    return [os.fspath(program), *start, "--", os.fspath(package_dir), module, *arguments]
+
+
 def backend_command(
     python: str | os.PathLike[str], package_dir: str | os.PathLike[str] = PACKAGE_DIR
 ) -> list[str]:
