@@ -10,6 +10,7 @@ from ..backend.errors import BadInput, UnderstudyError
 from ..backend.motion import join, loop
 from ..backend.motion.cleanup import clean_up, clean_up_with_report
 from ..backend.motion.clip import Clip
+from . import cycles
 from .actions import channels_of
 from .bodymap import find_body, why_not_editable
 from .files import show
@@ -17,8 +18,6 @@ from .generate import refuse
 from .keying import clip_from_action, extend_scene, key_clip, scene_rate
 from .reduction import MAX_DEGREES
 
-SMALL_TURN = math.radians(20.0)
-"""A cycle that turns by less was meant to go straight on."""
 _REDUCE = {
     "name": "Reduce Keys",
     "description": "How many degrees a joint may be off for the sake of fewer keys. 0: a key on every frame",
@@ -124,24 +123,15 @@ class UNDERSTUDY_OT_loop(_Edit, bpy.types.Operator):
         cycle = loop.loop(clip, start=start, stop=stop, seconds=self.seconds)
         turn = abs(cycle.meta["loop"]["turn"])
         told = f"A cycle of {cycle.seconds:.2f} s."
-        if self.in_place or turn < SMALL_TURN:
+        if self.in_place or turn < cycles.SMALL_TURN:
             path: loop.LoopPath = "in place" if self.in_place else "straight"
             cycle = loop.loop(clip, start=start, stop=stop, seconds=self.seconds, path=path)
         else:
             told += f" It turns by {math.degrees(turn):.0f}°, so it is keyed once."
-        # With the first pose of the next cycle: Blender's modifier repeats from the first key to the last.
-        return loop.repeat(cycle, 2).slice(0, len(cycle) + 1), told
+        return cycles.closed(cycle), told
 
     def finish(self, body: bpy.types.Object, clip: Clip) -> None:
-        if clip.meta["loop"]["turn"]:
-            return  # a modifier cannot turn the next cycle
-        channels = channels_of(body.animation_data)
-        assert channels is not None
-        for curve in channels.fcurves:
-            if len(curve.keyframe_points) > 1:
-                cycles = curve.modifiers.new("CYCLES")
-                moves = curve.data_path.endswith("location")
-                cycles.mode_before = cycles.mode_after = "REPEAT_OFFSET" if moves else "REPEAT"
+        cycles.play_on(body, clip)
 
 
 class UNDERSTUDY_OT_join(_Edit, bpy.types.Operator):

@@ -14,7 +14,7 @@ from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
 from ..backend.motion.clip import Clip
 from ..backend.motion.expressions import CHANNELS
-from . import sound, splice
+from . import cycles, sound, splice
 from .bodymap import BodyMap
 from .keying import extend_scene, key_clip, scene_rate
 
@@ -128,6 +128,11 @@ def _key(
             body, clip, name=name, start_frame=start, scene_fps=rate, first=first, last=last
         )
         return action, True
+    if cycles.is_loop(clip):
+        clip = cycles.closed(clip)
+        action = key_clip(body, clip, name=name, start_frame=start, scene_fps=rate)
+        cycles.play_on(body, clip)
+        return action, False
     return key_clip(body, clip, name=name, start_frame=start, scene_fps=rate), False
 
 

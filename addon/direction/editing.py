@@ -20,7 +20,6 @@ from .gather import plain
 from .marks import marks_of, travels
 from .world import ClipWorld
 
-
 SHORTEST = 0.1
 """Seconds that the backend can fill at least."""
 

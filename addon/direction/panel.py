@@ -1,6 +1,7 @@
 """Direction in the Understudy tab: what kind of motion, the list of marks, and how they were met."""
 
 import json
+import math
 from typing import Any
 
 import bpy
@@ -219,7 +220,7 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             row.label(text=f"{words(constraint)}, frame {frame}")
             value = row.row()
             value.alignment = "RIGHT"
-            value.label(text=f"{error:.1f} cm")
+            value.label(text="after the end" if math.isinf(error) else f"{error:.1f} cm")
 
 
 def _frame(column: bpy.types.UILayout, state: bpy.types.PropertyGroup, label: str) -> None:
@@ -229,10 +230,17 @@ def _frame(column: bpy.types.UILayout, state: bpy.types.PropertyGroup, label: st
 
 
 def report(text: str) -> list[tuple[str, float, float]]:
-    """A take's report: constraint, seconds, centimetres; what cannot be read is left out."""
+    """A take's report: constraint, seconds, centimetres (infinite: it lies after the end); empty if unreadable."""
     try:
         entries: Any = json.loads(text or "[]")
-        return [(str(e["constraint"]), float(e["time"]), float(e["error_cm"])) for e in entries]
+        return [
+            (
+                str(e["constraint"]),
+                float(e["time"]),
+                math.inf if e["error_cm"] is None else float(e["error_cm"]),
+            )
+            for e in entries
+        ]
     except (ValueError, TypeError, KeyError):
         return []
 

@@ -29,6 +29,7 @@ import numpy as np  # noqa: E402
 
 from understudy.backend.motion import npz  # noqa: E402
 from understudy.backend.motion.clip import Clip, resample  # noqa: E402
+from understudy.backend.motion.loop import loop  # noqa: E402
 
 out = sys.stdout.buffer
 lock = threading.Lock()
@@ -116,6 +117,8 @@ def generate(number: int, params: dict) -> None:
     for sample in range(params.get("samples", 1)):
         seeded = {**params, "seed": params["seed"] + sample}
         clip = edited(seeded) if "edit" in params else motion(seconds, seeded["seed"])
+        if params.get("loop"):
+            clip = loop(clip, start=0, stop=len(clip), path="advance")
         asked = {"direction": reported(params["constraints"])} if params.get("constraints") else {}
         clip = clip.replace(meta={**clip.meta, **asked, **({"script": lines} if lines else {})})
         target = io.BytesIO()

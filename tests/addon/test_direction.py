@@ -15,6 +15,7 @@ import pytest
 from mathutils import Matrix
 
 from understudy.addon import orders
+from understudy.addon.actions import channels_of
 from understudy.addon.body import _armature
 from understudy.addon.bodymap import find_body
 from understudy.addon.client import backend
@@ -274,8 +275,6 @@ def test_the_curves_own_timing(body: bpy.types.Object) -> None:
     for frame, value in ((1, 0.0), (31, 25.0), (91, 50.0)):
         way.data.eval_time = value
         way.data.keyframe_insert("eval_time", frame=frame)
-    from understudy.addon.actions import channels_of
-
     for key in channels_of(way.data.animation_data).fcurves[0].keyframe_points:
         key.interpolation = "LINEAR"
     asked = generate()
@@ -387,6 +386,18 @@ def test_the_script_is_directed_from_its_start(body: bpy.types.Object) -> None:
     assert "seconds" not in asked and len(asked["script"]) == 2
 
 
+def test_a_loop_plays_on(body: bpy.types.Object) -> None:
+    direction().loop = True
+    generate(seconds=2.0)
+    channels = channels_of(body.animation_data)
+    assert channels is not None
+    assert all(c.modifiers[0].type == "CYCLES" for c in channels.fcurves if len(c.keyframe_points) > 1)
+    far = channels.fcurves.find('pose.bones["pelvis"].location', index=2)
+    assert far.evaluate(61 + 30) - far.evaluate(1 + 30) == pytest.approx(2.0, abs=0.1), "it walks on"
+    bpy.ops.understudy.reject_take()
+    assert not bpy.data.actions
+
+
 def test_loop_and_in_place(body: bpy.types.Object) -> None:
     assert not {"loop", "in_place"} & set(generate(seconds=1.0))
     direction().loop = direction().in_place = True
@@ -418,8 +429,6 @@ def by_hand(body: bpy.types.Object) -> bpy.types.Action:
 
 
 def keys(body: bpy.types.Object) -> list[int]:
-    from understudy.addon.actions import channels_of
-
     channels = channels_of(body.animation_data)
     assert channels is not None
     curve = channels.fcurves.find('pose.bones["pelvis"].location', index=2)
@@ -576,6 +585,9 @@ def test_the_panel_shows_marks_and_how_they_were_met(body: bpy.types.Object) -> 
     assert "Goes on" in seen()
     direction().mode = "BETWEEN"
     assert "between_keys" in seen()
+    late = [{"constraint": "waypoint", "time": 9.0, "error_cm": None}]
+    bpy.context.scene.understudy_takes.items[0].report = json.dumps(late)
+    assert "Waypoint, frame 271" in seen() and "after the end" in seen()
     bpy.context.scene.understudy_takes.items[0].report = "[{broken"
     assert "missed" not in seen()
 
