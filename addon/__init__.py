@@ -51,6 +51,7 @@ def _modules() -> list:
         panels,
         *staging,
         takes_compare,
+        render_panel,
         takes_panel,
         *retarget,
         client,
