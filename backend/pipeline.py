@@ -12,11 +12,12 @@ import numpy as np
 from .. import __version__
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
+from .direction import keys
 from .direction.direct import Direction
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
-from .motion.clip import Clip, sampled
+from .motion.clip import Clip, place_at_origin, sampled
 from .motion.features import FPS, clip_from_features, features_from_clip
 from .motion.skeleton import INDEX
 from .pace import pace
@@ -127,7 +128,8 @@ class Pipeline:
                 frames = max(round(gap.seconds * FPS) - 1, 1)
             # A voice is played as it is.
             tempo = 1.0 if voice else pace(params.style)
-            between = gap is not None and gap.after is not None
+            arriving = keys.last_pose(params.constraints, frames) is not None and gap is None
+            between = arriving or (gap is not None and gap.after is not None)
             prompt = params.prompt or TALKING
             sections = [single(params, prompt, frames, tempo, stride, between=between)]
         check(params, sections, self.config, self.pack.name)
@@ -135,16 +137,18 @@ class Pipeline:
         return Performance(params, voice, gap, sections, warnings)
 
     def _context(self, performance: Performance) -> tuple[Given, Given]:
-        """What the models are told of the clip that is edited: before and after the part that is made anew."""
+        """What the models are told to go on from and to arrive at: of the clip that is edited, or key poses."""
         gap, stride = performance.gap, self.config.stride
-        if gap is None:
-            return Given(), Given()
-        before = gap.before(KNOWN_BEFORE, stride)
-        behind = gap.behind(KNOWN_AFTER, stride)
-        return (
-            Given.of(self.engine, features_from_clip(before)[0]),
-            Given() if behind is None else Given.of(self.engine, features_from_clip(behind)[0]),
+        if gap is not None:
+            clips = gap.before(KNOWN_BEFORE, stride), gap.behind(KNOWN_AFTER, stride)
+        else:
+            constraints, frames = performance.params.constraints, performance.sections[-1].stop
+            poses = keys.first_pose(constraints), keys.last_pose(constraints, frames)
+            clips = tuple(None if pose is None else keys.held(pose, stride) for pose in poses)  # type: ignore[assignment]
+        before, behind = (
+            Given() if clip is None else Given.of(self.engine, features_from_clip(clip)[0]) for clip in clips
         )
+        return before, behind
 
     def _compose(
         self,
@@ -187,6 +191,8 @@ class Pipeline:
         stride, gap = self.config.stride, performance.gap
         positions = playing(performance.sections, made, stride)
         if gap is None:
+            if known:
+                motion = place_at_origin(motion.slice(known * stride, len(motion)))
             if np.array_equal(positions, np.arange(len(positions))):
                 return motion.slice(0, len(positions)), 0
             return sampled(motion, positions), 0

@@ -16,6 +16,7 @@ import numpy as np
 from ..motion import rotations
 from ..motion.cleanup import clean_up_with_report
 from ..motion.clip import Clip
+from ..motion.contacts import detect_contacts
 from ..motion.filters import gaussian
 from ..motion.footlock import lock_feet
 from ..motion.join import KeyPose, hit_poses
@@ -211,6 +212,7 @@ class Direction:
         if not keys:
             return clip
         hit = hit_poses(clip, keys)
+        hit = hit.replace(contacts=detect_contacts(hit))
         # Once more after the feet: what they moved in the pose itself is put back.
         return hit_poses(with_feet_held(hit), keys)
 

@@ -16,7 +16,9 @@ from ..motion.kinematics import forward_kinematics
 from ..motion.skeleton import J0
 from .steering import Course
 
-_DIRECTION_SECONDS = 0.25
+DIRECTION_SECONDS = 0.25
+WALKING = (0.2, 0.5)
+"""m/s: below the first a body stands, above the second it walks."""
 _LEAST = 0.02
 """A factor nearer to one than this leaves the legs alone."""
 
@@ -38,19 +40,27 @@ def on_course(clip: Clip, course: Course) -> Clip:
     poses[:, 0] = rotations.matrix_to_axis_angle(root)
     trans[:, [0, 2]] = course.places - J0[[0, 2]]
     moved = clip.replace(poses=poses, trans=trans)
-    return moved if np.abs(course.scales - 1.0).max() < _LEAST else _longer_steps(moved, course)
+    if np.abs(course.scales - 1.0).max() < _LEAST:
+        return moved
+    # A body that hardly goes anywhere has no steps to make longer: where it stands its feet stay below it.
+    going = np.clip((_speed(floor_places(clip), clip.fps) - WALKING[0]) / (WALKING[1] - WALKING[0]), 0.0, 1.0)
+    return _longer_steps(moved, course, going)
 
 
-def _longer_steps(clip: Clip, course: Course) -> Clip:
-    """The clip with legs that step as far as its root goes."""
+def _speed(places: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) metres a second of a pelvis (T, 2), a mean over a moment."""
+    return np.linalg.norm(gaussian(np.gradient(places, axis=0), DIRECTION_SECONDS * fps), axis=1) * fps
+
+
+def _longer_steps(clip: Clip, course: Course, going: np.ndarray) -> Clip:
+    """The clip with legs that step as far as its root goes, where it goes (T,) and does not stand."""
     poses = np.array(clip.poses)
     joints, world = forward_kinematics(poses[:, :22], clip.trans)
-    velocity = gaussian(np.gradient(course.places, axis=0), _DIRECTION_SECONDS * clip.fps)
+    velocity = gaussian(np.gradient(course.places, axis=0), DIRECTION_SECONDS * clip.fps)
     speed = np.linalg.norm(velocity, axis=1, keepdims=True)
     along = np.zeros((len(clip), 3))
     along[:, [0, 2]] = velocity / np.maximum(speed, 1e-9)
-    # A body that hardly moves has no way to step along.
-    more = (course.scales - 1.0) * np.clip(speed[:, 0] * clip.fps / 0.2, 0.0, 1.0)
+    more = (course.scales - 1.0) * going
     still = np.tile([1.0, 0.0, 0.0, 0.0], (len(clip), 1))
     for leg in LEGS:
         hip, _, ankle, _ = leg.joints
