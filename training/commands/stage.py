@@ -14,6 +14,7 @@ STAGES = {
     "alignment": "AlignmentStage",
     "prior": "PriorStage",
     "refiner": "RefinerStage",
+    "gestures": "GesturesStage",
 }
 """Modules of :mod:`..stages` and the class of their configuration."""
 
