@@ -10,6 +10,9 @@ def _modules() -> list:
         client,
         command,
         edit,
+        export_character,
+        export_clip,
+        file_facts,
         files,
         generate,
         mending,
@@ -42,11 +45,12 @@ def _modules() -> list:
     state = [translations, preferences, models, properties, bodies, marks, script, preview, takes, sound]
     staging = [script_operators, direction_operators, script_panel, direction_panel]
     house = [operators, setup_operators, mending, tasks]
+    library = [file_facts, files, export_clip, export_character]
     return [
         *state,
         generate,
         *house,
-        files,
+        *library,
         edit,
         panels,
         *staging,

@@ -1,18 +1,21 @@
-"""File > Import and Export > SMPL-X animation (.npz), and dropping such files into the 3D view."""
+"""File > Import > Motion onto a Body, and dropping motion files into the 3D view."""
 
 import os
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
-from bpy_extras.io_utils import ExportHelper, ImportHelper
+from bpy_extras.io_utils import ImportHelper
 
 from ..backend.errors import BadInput, UnderstudyError
-from ..backend.motion import npz
-from ..backend.motion.clip import Clip
+from ..backend.motion.clip import Clip, place_at_origin
+from ..backend.motion.reading import SUFFIXES, read_motion
 from .bodymap import BodyMap, find_body, why_not_editable
+from .file_facts import Inspector
 from .generate import refuse
-from .keying import clip_from_action, extend_scene, key_clip, scene_rate
+from .keying import extend_scene, key_clip, scene_rate
+from .placing import placed
 from .reduction import MAX_DEGREES
+from .translations import t, wrapped
 
 SPACING = 1.2
 """Metres between bodies that are imported side by side."""
@@ -20,12 +23,15 @@ SPACING = 1.2
 
 class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
     bl_idname = "understudy.import_npz"
-    bl_label = "Import SMPL-X Animation"
-    bl_description = "Key SMPL-X motion files (.npz of AMASS, BEAT2, the SMPL-X add-on, Understudy) on bodies"
+    bl_label = "Import Motion onto a Body"
+    bl_description = (
+        "Key motion files on bodies: .npz of AMASS, BEAT2, the SMPL-X add-on, Kimodo and Understudy, .bvh of any "
+        "human skeleton, .amc, Motion-X"
+    )
     bl_options = {"UNDO", "PRESET"}
 
     filename_ext = ".npz"
-    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
+    filter_glob: StringProperty(default="*.npz;*.bvh;*.amc;*.npy", options={"HIDDEN"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
 
@@ -52,6 +58,24 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
             ("FIRST", "Scene Start", "The first pose lies at the scene's first frame"),
         ],
     )
+    place: EnumProperty(
+        name="Place",
+        description="Where the motion starts on the floor",
+        items=[
+            ("FILE", "As in the File", "Where it was captured, around a new body at the 3D cursor"),
+            ("ORIGIN", "World Origin", "It starts at the world's origin, facing the front view"),
+            ("CURSOR", "3D Cursor", "It starts at the 3D cursor, facing the front view"),
+        ],
+    )
+    fps: FloatProperty(
+        name="Frame Rate",
+        description="Of the file, where it states a wrong one. 0: as the file says. The motion keeps its own speed "
+        "whatever the scene's frame rate is",
+        default=0.0,
+        min=0.0,
+        max=1000.0,
+        precision=2,
+    )
     keep_poses: BoolProperty(
         name="Keep Every Pose",
         description="Key the poses of the file as they are, between frames where its frame rate differs from "
@@ -73,12 +97,16 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory and self.files:  # dropped into the window
-            return self.execute(context)
+            Inspector.ask(self._paths())
+            return ImportHelper.invoke_popup(self, context, confirm_text="Import")
         return ImportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            clips = [(path, npz.read_clip(path, dialect=self.dialect)) for path in self._paths()]
+            paths = self._paths()
+            clips = [
+                (path, read_motion(path, dialect=self.dialect, fps=self.fps or None).clip) for path in paths
+            ]
             body = None if self.target == "NEW" else find_body(context)
             if body is not None:
                 BodyMap.of(body)
@@ -112,6 +140,10 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
         for i, (path, clip) in enumerate(clips):
             if body is None or self.target == "NEW":
                 body = new_body(context, i * SPACING)
+            if self.place != "FILE":
+                target = (0.0, 0.0, 0.0) if self.place == "ORIGIN" else tuple(scene.cursor.location)
+                aside = i * SPACING if self.target == "NEW" else 0.0
+                clip = placed(place_at_origin(clip), body, target, aside)
             action = key_clip(
                 body,
                 clip,
@@ -132,8 +164,29 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for name in ("target", "start", "dialect", "keep_poses", "reduce"):
+        for name in ("target", "place", "start", "fps", "dialect", "keep_poses", "reduce"):
             layout.prop(self, name)
+        self._draw_files(layout)
+
+    def _draw_files(self, layout: bpy.types.UILayout) -> None:
+        """What is in the chosen files."""
+        try:
+            paths = [path for path in self._paths() if path.lower().endswith(SUFFIXES)]
+        except UnderstudyError:
+            return
+        for path, facts in zip(paths, Inspector.look(paths), strict=False):
+            box = layout.box().column(align=True)
+            box.label(text=os.path.basename(path), icon="ANIM_DATA", translate=False)
+            if facts is None:
+                box.label(text="Reading…", icon="SORTTIME")
+            elif facts.error:
+                for line in wrapped(facts.error, 40):
+                    box.label(text=line, icon="ERROR" if line == wrapped(facts.error, 40)[0] else "BLANK1")
+            else:
+                for line in facts.lines:
+                    box.label(text=line, translate=False)
+        if len(paths) > 8:
+            layout.label(text=t("and {count} more", count=len(paths) - 8))
 
 
 def new_body(context: bpy.types.Context, offset: float) -> bpy.types.Object:
@@ -155,69 +208,12 @@ def show(body: bpy.types.Object, action: bpy.types.Action) -> None:
         animation.action_slot = action.slots[0]
 
 
-class UNDERSTUDY_OT_export_npz(bpy.types.Operator, ExportHelper):
-    bl_idname = "understudy.export_npz"
-    bl_label = "Export SMPL-X Animation"
-    bl_description = "Write the body's animation as a SMPL-X motion file (.npz), at the scene's frame rate"
-    bl_options = {"PRESET"}
-
-    filename_ext = ".npz"
-    filepath: StringProperty(subtype="FILE_PATH")
-    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
-    dialect: EnumProperty(
-        name="Dialect",
-        items=[
-            ("amass", "AMASS SMPL-X", "Z up; what most tools read"),
-            ("smplx", "SMPL-X Add-on, BEAT2", "Y up"),
-        ],
-    )
-    range: EnumProperty(
-        name="Range",
-        items=[
-            ("ACTION", "Animation", "From the first key to the last"),
-            ("SCENE", "Scene", "The scene's frame range"),
-        ],
-    )
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        body = find_body(context)
-        if not self.filepath and body is not None:
-            animation = body.animation_data
-            action = animation.action if animation is not None else None
-            name = bpy.path.clean_name(action.name if action is not None else body.name)
-            folder = os.path.dirname(bpy.data.filepath)
-            self.filepath = os.path.join(folder, name + ".npz")
-        return ExportHelper.invoke(self, context, event)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = context.scene
-        try:
-            body = find_body(context)
-            if body is None:
-                raise BadInput("There is no body to export. Select a SMPL-X armature.", field="body")
-            span = (scene.frame_start, scene.frame_end) if self.range == "SCENE" else None
-            clip = clip_from_action(body, span, scene=scene)
-            path = bpy.path.abspath(self.filepath)
-            npz.write_clip(clip, path, dialect=self.dialect)
-        except UnderstudyError as error:
-            return refuse(self, error)
-        self.report({"INFO"}, f"Wrote {os.path.basename(path)}: {len(clip)} frames at {clip.fps:g} fps.")
-        return {"FINISHED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(self, "dialect")
-        layout.prop(self, "range")
-
-
 class UNDERSTUDY_FH_npz(bpy.types.FileHandler):
     bl_idname = "UNDERSTUDY_FH_npz"
-    bl_label = "SMPL-X animation (.npz)"
+    bl_label = "Motion onto a Body"
     bl_import_operator = "understudy.import_npz"
     bl_export_operator = "understudy.export_npz"
-    bl_file_extensions = ".npz"
+    bl_file_extensions = ".npz;.bvh;.amc;.npy"
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
@@ -225,21 +221,15 @@ class UNDERSTUDY_FH_npz(bpy.types.FileHandler):
 
 
 def _import_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    self.layout.operator("understudy.import_npz", text="SMPL-X Animation (.npz)")
+    self.layout.operator("understudy.import_npz", text="Motion onto a Body (.npz, .bvh, .amc)")
 
 
-def _export_entry(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    self.layout.operator("understudy.export_npz", text="SMPL-X Animation (.npz)")
-
-
-CLASSES = (UNDERSTUDY_OT_import_npz, UNDERSTUDY_OT_export_npz, UNDERSTUDY_FH_npz)
+CLASSES = (UNDERSTUDY_OT_import_npz, UNDERSTUDY_FH_npz)
 
 
 def register() -> None:
     bpy.types.TOPBAR_MT_file_import.append(_import_entry)
-    bpy.types.TOPBAR_MT_file_export.append(_export_entry)
 
 
 def unregister() -> None:
     bpy.types.TOPBAR_MT_file_import.remove(_import_entry)
-    bpy.types.TOPBAR_MT_file_export.remove(_export_entry)

@@ -175,3 +175,91 @@ def test_the_shipped_bodys_scene_scale_does_not_disturb(tmp_path: Path) -> None:
     assert tuple(bpy.context.scene.understudy.body.location) == (3, 4, 0)
     bpy.ops.understudy.export_npz(filepath=str(tmp_path / "out.npz"))
     assert np.abs(npz.read_clip(tmp_path / "out.npz").trans - clip.trans).max() < 1e-4
+
+
+# ------------------------------------------------------------------ other kinds of files, and where they go
+
+
+def pelvis_at(body: bpy.types.Object, frame: int) -> np.ndarray:
+    bpy.context.scene.frame_set(frame)
+    posed = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array(posed.matrix_world @ posed.pose.bones["pelvis"].head)
+
+
+CMU = Path(__file__).parents[1] / "data" / "raw" / "cmu"
+
+
+@pytest.mark.parametrize("file", ["bvh_mb/02/02_03.bvh", "amc/02/02_03.amc"])
+def test_captured_motion_of_other_skeletons_is_keyed_at_its_own_speed(file: str) -> None:
+    """Peers' bug: 120 fps played at another speed."""
+    assert bpy.ops.understudy.import_npz(filepath=str(CMU / file), start="FIRST") == {"FINISHED"}
+    body = bpy.context.scene.understudy.body
+    action = body.animation_data.action
+    assert action.name == "02_03"
+    assert action.frame_range[1] - action.frame_range[0] == pytest.approx(90 * 30 / 120, abs=1)
+    assert 0.7 < pelvis_at(body, 10)[2] < 1.1
+
+
+def test_a_stated_frame_rate_can_be_overruled(tmp_path: Path) -> None:
+    npz.write_clip(smooth_clip(frames=61, fps=60.0), tmp_path / "a.npz")
+    bpy.ops.understudy.import_npz(filepath=str(tmp_path / "a.npz"), start="FIRST", fps=30.0)
+    action = bpy.context.scene.understudy.body.animation_data.action
+    assert tuple(action.frame_range) == (1, 61)
+
+
+@pytest.mark.parametrize("target", ["SELECTED", "NEW"])
+@pytest.mark.parametrize("place", ["ORIGIN", "CURSOR"])
+def test_a_motion_starts_where_it_is_wanted(tmp_path: Path, target: str, place: str) -> None:
+    clip = smooth_clip()
+    npz.write_clip(clip.replace(trans=clip.trans + [3, 0, -7]), tmp_path / "a.npz")
+    bpy.ops.understudy.add_body()
+    body = bpy.context.scene.understudy.body
+    body.location, body.rotation_euler, body.rotation_mode = (1, 5, 0), (0, 0, 0.7), "XYZ"
+    bpy.context.view_layer.update()
+    bpy.context.scene.cursor.location = (-2, 4, 0)
+    bpy.ops.understudy.import_npz(filepath=str(tmp_path / "a.npz"), start="FIRST", place=place, target=target)
+    found = pelvis_at(bpy.context.scene.understudy.body, 1)
+    wanted = (-2, 4) if place == "CURSOR" else (0, 0)
+    np.testing.assert_allclose(found[:2], wanted, atol=1e-4)
+
+
+def test_several_new_bodies_at_the_cursor_stand_side_by_side(tmp_path: Path) -> None:
+    for name in "abc":
+        npz.write_clip(smooth_clip(), tmp_path / f"{name}.npz")
+    bpy.context.scene.cursor.location = (2, 0, 0)
+    files = [{"name": f"{name}.npz"} for name in "abc"]
+    bpy.ops.understudy.import_npz(
+        directory=str(tmp_path), files=files, target="NEW", place="CURSOR", start="FIRST"
+    )
+    bodies = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
+    at = sorted(pelvis_at(body, 1)[0] for body in bodies)
+    np.testing.assert_allclose(at, [2, 3.2, 4.4], atol=1e-4)
+
+
+def test_what_is_in_a_file_is_told_before_it_is_imported(tmp_path: Path) -> None:
+    from understudy.addon.file_facts import Inspector, facts_of
+
+    npz.write_clip(
+        smooth_clip().replace(meta={"prompt": "somebody sneaks", "licence": "CC0-1.0"}), tmp_path / "a.npz"
+    )
+    facts = facts_of(str(tmp_path / "a.npz"))
+    assert facts.lines[:2] == ("Understudy, AMASS SMPL-X", "31 frames at 30 fps, 1.0 s")
+    assert (
+        "hands" in facts.lines[2] and "“somebody sneaks”" in facts.lines and "Licence: CC0-1.0" in facts.lines
+    )
+    assert "no hands" in facts_of(str(CMU / "amc/02/02_03.amc")).lines[2]
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04")
+    assert facts_of(str(tmp_path / "bad.npz")).error.endswith(".")
+    # The dialog asks, and is told later.
+    path = str(tmp_path / "a.npz")
+    assert Inspector.look([path]) == [None]
+    assert Inspector._thread is not None
+    Inspector._thread.join(10)
+    (told,) = Inspector.look([path])
+    assert told is not None and told.lines == facts.lines
+
+
+def test_motion_files_can_be_dropped() -> None:
+    handler = bpy.types.UNDERSTUDY_FH_npz
+    assert handler.bl_file_extensions == ".npz;.bvh;.amc;.npy"
+    assert handler.bl_import_operator == "understudy.import_npz"
