@@ -24,9 +24,10 @@ def masked(text: str) -> str:
     # Other people's, and other disks'.
     text = re.sub(r"(?i)((?:/home|/users|[a-z]:[\\/]users)[\\/])[^\\/\s:\"']+", r"\1***", text)
     text = re.sub(r"(/(?:media|mnt|Volumes|run/media)/)[^/\s:\"']+", r"\1***", text)
+    text = re.sub(r"[\w.+-]+@[\w-]+\.[\w.-]+", "***", text)
     for name in _names():
         text = re.sub(rf"(?i)(?<![\w-]){re.escape(name)}(?![\w-])", "***", text)
-    return re.sub(r"[\w.+-]+@[\w-]+\.[\w.-]+", "***", text)
+    return text
 
 
 def _names() -> list[str]:

@@ -66,7 +66,7 @@ class UNDERSTUDY_OT_check_installation(_Errand, bpy.types.Operator):
 
 
 def _checked(answer: Any) -> None:
-    from ... import __version__ as version
+    from .. import __version__ as version
 
     Found.checks = list(answer.get("checks", []))
     facts = {
