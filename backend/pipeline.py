@@ -13,7 +13,7 @@ from .. import __version__
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
 from .direction import keys
-from .direction.direct import Direction
+from .direction.direct import Direction, without_way
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
@@ -23,13 +23,16 @@ from .motion.skeleton import INDEX
 from .pace import pace
 from .pack_config import read_config
 from .packs import Pack, find_pack
+from .performing import Talk, perform
 from .sections import Section, of_script, playing, single
 from .speech.face import with_face
 from .speech.face_model import FILE as FACE
 from .speech.face_model import FaceModel, FaceMover, MadeFace
 from .speech.gestures import gesture
+from .speech.manner import Manner
 from .speech.voice import TALKING, Voice, listen
 from .telling import check, guidance, hear, tell
+from .windows import Performer
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams
@@ -55,6 +58,11 @@ class Performance:
     gap: editing.Gap | None
     sections: list[Section]
     warnings: list[str]
+
+    @property
+    def plain_voice(self) -> bool:
+        """Whether a voice is performed from its beginning to its end and nothing else is asked of the way."""
+        return self.voice is not None and self.params.script is None and not self.params.constraints
 
 
 class Pipeline:
@@ -90,7 +98,13 @@ class Pipeline:
             return on_step
 
         report("text")(0, 1)
-        performance = self._understand(params)
+        performance = self._understand(params, lambda: report("text")(0, 1))
+        if performance.plain_voice:
+            clips = [
+                clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)})
+                for sample, clip in enumerate(self._talk(performance, report("refine")))
+            ]
+            return [without_way(clip) for clip in clips] if params.in_place else clips
         before, after = self._context(performance)
         latents = self._compose(performance, report, before, after)
         report("decode")(0, 1)
@@ -109,8 +123,8 @@ class Pipeline:
         report("clean-up")(params.samples, params.samples)
         return clips
 
-    def _understand(self, params: GenerateParams) -> Performance:
-        """Hear the voice, read the clip, and lay out the sections.
+    def _understand(self, params: GenerateParams, on_block: Callable[[], None]) -> Performance:
+        """Hear the voice, read the clip, and lay out the sections; ``on_block`` is called while it hears.
 
         Raises:
             BadInput: a file cannot be used, or the pack's models cannot follow the request.
@@ -118,7 +132,9 @@ class Pipeline:
         stride = self.config.stride
         if params.speech is not None and not (self.config.diffusion.rhythm or self.config.diffusion.sound):
             raise BadInput(f"The pack {self.pack.name} cannot follow a voice.", field="speech")
-        voice = None if params.speech is None else listen(Path(params.speech))
+        voice = None
+        if params.speech is not None:
+            voice = listen(Path(params.speech), params.transcript, on_block)
         gap = None if params.edit is None else editing.gap_of(params.edit)
         frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
         if params.script is not None:
@@ -133,7 +149,7 @@ class Pipeline:
             prompt = params.prompt or TALKING
             sections = [single(params, prompt, frames, tempo, stride, between=between)]
         check(params, sections, self.config, self.pack.name)
-        warnings = self._far(params) + list(voice.features.warnings if voice else ())
+        warnings = self._far(params) + list(voice.warnings if voice else ())
         return Performance(params, voice, gap, sections, warnings)
 
     def _context(self, performance: Performance) -> tuple[Given, Given]:
@@ -149,6 +165,31 @@ class Pipeline:
             Given() if clip is None else Given.of(self.engine, features_from_clip(clip)[0]) for clip in clips
         )
         return before, behind
+
+    def _talk(self, performance: Performance, on_step: Callable[[int, int], None]) -> list[Clip]:
+        """Clips of a voice, made window by window."""
+        params, voice, (section,) = performance.params, performance.voice, performance.sections
+        assert voice is not None
+        heard = hear(self.engine, self.config, voice, section.length, params.samples)
+        performer = Performer(
+            self.engine,
+            self.config,
+            guidance(params, self.config),
+            params.steps or self.config.sampling.steps,
+            tell(self.engine, self.config, section, params.samples, heard),
+            [np.random.default_rng((*section.seed, sample)) for sample in range(params.samples)],
+        )
+        talk = Talk(
+            voice,
+            Manner.of(params.style),
+            params.seed,
+            arms=params.upper is None,
+            hips=params.lower is None,
+            gestures=not self.config.diffusion.sound,  # models that hear it gesture of themselves
+            face=self.face,
+            cleanup=params.cleanup,
+        )
+        return perform(performer, talk, on_step)
 
     def _compose(
         self,
@@ -203,16 +244,16 @@ class Pipeline:
         params, voice = performance.params, performance.voice
         if performance.gap is not None:
             return clip
-        seed = params.seed + sample
+        seed, manner = params.seed + sample, Manner.of(params.style)
         if voice is not None and not self.config.diffusion.sound:  # models that hear it gesture of themselves
-            clip = gesture(clip, voice, seed, arms=params.upper is None)
-        smile = max(params.style.get("valence", 0.0) - 0.6, 0.0)
+            hips = params.lower is None and not params.constraints
+            clip = gesture(clip, voice, seed, manner, arms=params.upper is None, hips=hips)
         if voice is None:
-            return with_face(clip, None, seed, smile=smile)
+            return with_face(clip, None, seed, smile=manner.smile, brows=manner.brows)
         face: FaceMover | None = self.face
         if "face" in self.config.tokenizers and clip.expressions is not None:
             face = MadeFace(clip.poses[:, INDEX["jaw"]], clip.expressions)
-        return with_face(clip, voice.features, seed, smile=smile, model=face)
+        return with_face(clip, voice.features, seed, smile=manner.smile, brows=manner.brows, model=face)
 
     def _far(self, params: GenerateParams) -> list[str]:
         """What the pack says about prompts that it hardly knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -59,6 +60,24 @@ class CleanUpReport:
             "before": rounded(self.before),
             "after": rounded(self.after),
         }
+
+
+def combined(parts: Sequence[tuple[int, CleanUpReport]]) -> CleanUpReport:
+    """The report of a motion that was cleaned up in parts, each with its frames: means, and the worst maximum."""
+    frames = np.array([count for count, _ in parts], float)
+
+    def mean(qualities: list[Quality]) -> Quality:
+        values = {
+            name: float(np.average([getattr(quality, name) for quality in qualities], weights=frames))
+            for name in asdict(qualities[0])
+        }
+        return Quality(**{**values, "penetration_max": max(quality.penetration_max for quality in qualities)})
+
+    return CleanUpReport(
+        strength=parts[0][1].strength,
+        before=mean([report.before for _, report in parts]),
+        after=mean([report.after for _, report in parts]),
+    )
 
 
 def measure(clip: Clip, contacts: np.ndarray | None = None, *, floor: float = 0.0) -> Quality:

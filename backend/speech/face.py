@@ -28,7 +28,13 @@ _LID_FOLLOWS = 1.3  # how far a lid falls for every radian that its eye looks do
 
 
 def perform_face(
-    features: SpeechFeatures, frames: int, seed: int, *, smile: float = 0.0, model: FaceMover | None = None
+    features: SpeechFeatures,
+    frames: int,
+    seed: int,
+    *,
+    smile: float = 0.0,
+    brows: float = 0.0,
+    model: FaceMover | None = None,
 ) -> Face:
     """A speaking face of ``frames`` frames at 30 fps, the same for the same seed.
 
@@ -36,10 +42,12 @@ def perform_face(
         features: of the voice; where it is shorter than ``frames``, silence follows.
         frames: how many.
         seed: of blinks and looks.
-        smile: 0 to 1, lies over everything else.
+        smile, brows: 0 to 1, lie over everything else; brows are raised.
         model: moves the jaw and the expressions of scans; ours then add what a body of our own can show.
     """
-    return next(face_blocks(features, frames, seed, smile=smile, model=model, block=max(frames, 1)))
+    return next(
+        face_blocks(features, frames, seed, smile=smile, brows=brows, model=model, block=max(frames, 1))
+    )
 
 
 def face_blocks(
@@ -48,6 +56,7 @@ def face_blocks(
     seed: int,
     *,
     smile: float = 0.0,
+    brows: float = 0.0,
     model: FaceMover | None = None,
     block: int = 1800,
 ) -> Iterator[Face]:
@@ -56,7 +65,7 @@ def face_blocks(
     directions = gaze.look(heard.activity, seed)
     lids = gaze.blinks(heard.activity, directions, seed)
     lids = np.clip(np.maximum(lids, _LID_FOLLOWS * directions[:, 0]), 0.0, 1.0)
-    brows = _brows(heard)
+    raised = np.minimum(_brows(heard) + brows, 1.0)
     for start in range(0, max(frames, 1), block):
         stop = min(start + block, frames)
         said = mouth.part(heard, start, stop)
@@ -75,7 +84,7 @@ def face_blocks(
             lips_press=said.lips_press,
             lip_bite=said.lip_bite,
             smile=calm * (1.0 - 0.6 * said.mouth_round),
-            brows_up=brows[here],
+            brows_up=raised[here],
         )
         if model is not None:
             learned, scanned = model.perform(heard, start, stop)
@@ -93,6 +102,7 @@ def with_face(
     seed: int,
     *,
     smile: float = 0.0,
+    brows: float = 0.0,
     model: FaceMover | None = None,
 ) -> Clip:
     """The clip with a face that speaks; as long as before, at its own frame rate.
@@ -101,7 +111,7 @@ def with_face(
         clip: its jaw, eyes and expressions are replaced.
         features: of the voice, which begins with the clip; None for somebody who keeps silent and whose eyes live.
         seed: of blinks and looks.
-        smile: 0 to 1.
+        smile, brows: 0 to 1.
         model: of a pack that has one; without it the mouth is the signal model's.
     """
     features = _NOTHING if features is None else features
@@ -110,7 +120,7 @@ def with_face(
     frames = int(position[-1]) + 2 + mouth.REACH
     jaw, eyes, expressions = (
         _at_times(values, position)
-        for values in perform_face(features, frames, seed, smile=smile, model=model)
+        for values in perform_face(features, frames, seed, smile=smile, brows=brows, model=model)
     )
     poses = np.array(clip.poses)
     poses[:, INDEX["jaw"]] = jaw

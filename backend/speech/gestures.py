@@ -19,6 +19,7 @@ from ..motion.skeleton import INDEX, PARTS, REST_OFFSETS
 from .arms import MIRRORED, solve
 from .choreography import Choreography, choreograph
 from .gesture_score import score
+from .manner import Manner
 from .movements import least_jerk
 from .stance import move_hips
 from .voice import Voice
@@ -58,7 +59,7 @@ class Gestures:
         voice: what is heard.
         made: goals and times of the whole voice.
         seed: of the choice of gestures.
-        strength: 1 is usual, 1.5 is a lively speaker.
+        manner: the style of the talk; its strength is the gestures' size.
         arms: whether the arms may be used; head, trunk and fingers talk all the same.
         hips: whether the hips of a body that stands may be used.
     """
@@ -66,17 +67,17 @@ class Gestures:
     voice: Voice
     made: Choreography
     seed: int
-    strength: float
+    manner: Manner
     arms: bool
     hips: bool
 
     @classmethod
     def of(
-        cls, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True, hips: bool = True
+        cls, voice: Voice, seed: int, manner: Manner = Manner(), *, arms: bool = True, hips: bool = True
     ) -> Gestures:
         """Choose them; what comes later in the voice changes nothing before it."""
-        made = choreograph(score(voice.features, voice.rhythm[:, 1], voice.spoken), seed, strength)
-        return cls(voice, made, seed, strength, arms, hips)
+        made = choreograph(score(voice.features, voice.rhythm[:, 1], voice.spoken), seed, manner.strength)
+        return cls(voice, made, seed, manner, arms, hips)
 
     def over(self, clip: Clip, first: int = 0) -> Clip:
         """A piece of motion that talks, as long as before, at its own frame rate.
@@ -86,10 +87,10 @@ class Gestures:
             first: its first frame counted from the voice's beginning. What lies within :data:`REACH` seconds
                 of the piece's ends depends on what the body does beyond them.
         """
-        fps, strength = clip.fps, min(self.strength, 1.0)
+        fps, strength = clip.fps, min(self.manner.strength, 1.0)
         times = (first + np.arange(len(clip))) / fps
         rhythm = self._rhythm(times)
-        lively = self.strength * gaussian(np.maximum(rhythm[:, 1] * rhythm[:, 2], 0.0), 0.2 * fps)
+        lively = self.manner.strength * gaussian(np.maximum(rhythm[:, 1] * rhythm[:, 2], 0.0), 0.2 * fps)
         noise = wander(len(clip), 20, [self.seed, 22], _KNOT * fps, first=first) * lively[:, None]
         living, sway = noise[:, :14].reshape(-1, 2, 7) * LIVING, noise[:, 14:].reshape(-1, 2, 3) * SWAY
         poses, trans = np.array(clip.poses, np.float64), np.array(clip.trans, np.float64)
@@ -109,6 +110,9 @@ class Gestures:
             )
             _lean(poses[here], _TRUNK, (1.0 - HIPS * hips)[:, None] * lean)
             _lean(poses[here], _HEAD, sway[here, 0] + sum(track.sample(now) for track in self.made.head))
+            for where, bowed in ((_TRUNK, self.manner.trunk), (_HEAD, self.manner.head)):
+                if bowed:
+                    _lean(poses[here], where, np.array([[bowed, 0.0, 0.0]]))
             if self.arms:
                 for side in (0, 1):
                     _move_arm(poses[here], self.made, now, side, strength, living[here, side])
@@ -130,7 +134,7 @@ class Gestures:
 
 
 def gesture(
-    clip: Clip, voice: Voice, seed: int, strength: float = 1.0, *, arms: bool = True, hips: bool = True
+    clip: Clip, voice: Voice, seed: int, manner: Manner = Manner(), *, arms: bool = True, hips: bool = True
 ) -> Clip:
     """The clip with a body that talks; as long as before, at its own frame rate.
 
@@ -138,10 +142,12 @@ def gesture(
         clip: what the body does; it begins with the voice.
         voice: what is heard; where it is shorter than the clip, silence follows.
         seed: of the choice of gestures.
-        strength: 1 is usual, 0 changes nothing, 1.5 is a lively speaker.
+        manner: the style of the talk; a strength of 0 changes nothing.
         arms, hips: as in :class:`Gestures`.
     """
-    return Gestures.of(voice, seed, strength, arms=arms, hips=hips).over(clip) if strength > 0.0 else clip
+    return (
+        Gestures.of(voice, seed, manner, arms=arms, hips=hips).over(clip) if manner.strength > 0.0 else clip
+    )
 
 
 def _standing(clip: Clip) -> np.ndarray:

@@ -19,6 +19,7 @@ from understudy.backend.speech.features import SpeechFeatures, features_of
 from understudy.backend.speech.gesture_score import score
 from understudy.backend.speech.gesture_shapes import READY, SHAPES
 from understudy.backend.speech.gestures import gesture
+from understudy.backend.speech.manner import Manner
 from understudy.backend.speech.movements import Track
 from understudy.backend.speech.rhythm import syllables, voice_rhythm
 from understudy.backend.speech.voice import Voice
@@ -152,8 +153,8 @@ def test_legs_and_root_are_the_motions_own(voice: Voice) -> None:
 
 def test_strength_nought_changes_nothing_and_more_moves_more(voice: Voice) -> None:
     clip = standing(len(voice))
-    assert gesture(clip, voice, 3, 0.0) is clip
-    soft, usual, lively = (speeds(gesture(clip, voice, 3, s), WRISTS).mean() for s in (0.4, 1.0, 1.5))
+    assert gesture(clip, voice, 3, Manner(0.0)) is clip
+    soft, usual, lively = (speeds(gesture(clip, voice, 3, Manner(s)), WRISTS).mean() for s in (0.4, 1.0, 1.5))
     assert soft < usual < lively
 
 

@@ -1,0 +1,192 @@
+"""The motion of a long performance in overlapping windows, in memory that does not grow with it.
+
+Plan, latents and features of a window are made and forgotten. Planning goes on in a thread of its own while the latents
+before it are refined. Windows overlap, so that what is kept of each depends on nothing beyond its ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from .composing import Told
+from .conditions import Guidance
+from .engines.base import Engine
+from .errors import Cancelled
+from .motion.clip import Clip
+from .motion.features import FIELDS, FPS, Start, clip_from_features
+from .motion.skeleton import J0
+from .pack_config import PackConfig
+from .planning import Codes, plan
+from .refining import Refiner
+
+BLOCK = 144
+"""Latent frames of a window, about twenty seconds."""
+MARGIN = 18
+"""Latent frames on either side of a window that it is made with, and that are not kept: what clean-up and gestures look
+at."""
+FIELD = 12
+"""Latent frames on either side that a decoder looks at, at least."""
+
+OnStep = Callable[[int, int], None]
+
+
+class Window(NamedTuple):
+    """Motion of every sample from frame ``first`` on, of which ``start`` to ``stop`` is the window's own."""
+
+    first: int
+    start: int
+    stop: int
+    clips: list[Clip]
+
+
+@dataclass(frozen=True)
+class Performer:
+    """The models of a pack, at work on one voice.
+
+    Attributes:
+        engine, config: of the pack.
+        guidance, steps: of the refiner.
+        told: what is performed, with the conditions of the whole voice.
+        rngs: one generator per sample.
+    """
+
+    engine: Engine
+    config: PackConfig
+    guidance: Guidance
+    steps: int
+    told: Told
+    rngs: list[np.random.Generator]
+
+    def windows(self, frames: int, on_step: OnStep) -> Iterator[Window]:
+        """The motion in the order of time. Heading and place go on from window to window.
+
+        Args:
+            frames: of the whole performance, at 30 fps.
+            on_step: called with (model steps done, steps expected) after each; it may raise to cancel.
+        """
+        stride, length = self.config.stride, self.told.section.length or 0
+        latents, base = (
+            np.zeros((len(self.rngs), 0, sum(self.config.diffusion.parts.values())), np.float32),
+            0,
+        )
+        arriving = self._latents(length, on_step)
+        starts = [Start()] * len(self.rngs)
+        borders = np.linspace(0, length, max(round(length / BLOCK), 1) + 1).round().astype(int).tolist()
+        try:
+            for core, end in pairwise(borders):
+                first, last = max(core - MARGIN, 0), min(end + MARGIN, length)
+                low, high = max(first - FIELD, 0), min(last + FIELD, length)
+                latents, base = latents[:, low - base :], low
+                while base + latents.shape[1] < high:
+                    latents = np.concatenate([latents, next(arriving)], axis=1)
+                features = self.engine.decode(latents[:, : high - base])
+                here = slice((first - low) * stride, min(last * stride, frames) - low * stride)
+                clips = []
+                for sample in range(len(self.rngs)):
+                    mine = {part: values[sample, here] for part, values in features.items()}
+                    clip = clip_from_features(mine, starts[sample])
+                    clips.append(clip)
+                    if end < length:
+                        after = (end - MARGIN - first) * stride
+                        starts[sample] = _start(mine["lower_trans"], clip, starts[sample], after)
+                yield Window(first * stride, core * stride, min(end * stride, frames), clips)
+        finally:
+            arriving.close()
+
+    def _latents(self, length: int, on_step: OnStep) -> Generator[np.ndarray]:
+        """Settled latents (B, n, D), one piece after the other."""
+        refiner = Refiner(
+            self.engine,
+            self.engine.alphas,
+            self.config.diffusion.window,
+            self.config.sampling.overlap,
+            self.steps,
+            self.guidance,
+        )
+        spans = refiner.windows(length)
+        noise = [rng.spawn(1)[0] for rng in self.rngs]
+        plans, base = np.zeros((len(noise), 0, 0), np.float32), 0
+        settled: np.ndarray | None = None
+        codes = self._plan(length)
+        try:
+            for index, (start, stop) in enumerate(spans):
+                while base + plans.shape[1] < stop:
+                    vectors = self.engine.plan_vectors(next(codes))
+                    plans = np.concatenate([plans, vectors], axis=1) if plans.size else vectors
+                made = refiner(
+                    self.told.conditions.window(start, stop),
+                    plans[:, start - base : stop - base],
+                    noise,
+                    _part(on_step, index, len(spans)),
+                    before=settled,
+                )
+                known = 0 if settled is None else settled.shape[1]
+                settled = made[:, -refiner.overlap :]
+                yield made[:, known:]
+                following = spans[index + 1][0] if index + 1 < len(spans) else stop
+                plans, base = plans[:, following - base :], following
+        finally:
+            codes.close()
+
+    def _plan(self, length: int) -> Generator[Codes]:
+        """Codes ``{part: (B, n)}``, one piece after the other, each planned while the one before is used."""
+        config, told = self.config.language, self.told
+        context = config.max_length // 2
+        # One less than there is room for: a full context would be read again.
+        piece = context - 1
+        stopped = threading.Event()
+
+        def check(done: int, total: int) -> None:
+            if stopped.is_set():
+                raise Cancelled("The generation was cancelled.")
+
+        def go_on(before: Codes | None, first: int) -> Codes:
+            known = 0 if before is None else next(iter(before.values())).shape[1]
+            stop = min(first + piece, length)
+            wishes = dict(told.wishes)
+            if "rhythm" in wishes:
+                wishes["rhythm"] = wishes["rhythm"][first - known : stop]
+            return plan(
+                self.engine,
+                config,
+                self.config.sampling,
+                told.text,
+                known + stop - first,
+                self.rngs,
+                check,
+                start=before,
+                **wishes,
+            )
+
+        with ThreadPoolExecutor(1, thread_name_prefix="understudy_plan") as thread:
+            try:
+                ahead = thread.submit(go_on, None, 0)
+                known = 0
+                for first in range(0, length, piece):
+                    codes = ahead.result()
+                    before = {part: values[:, -context:] for part, values in codes.items()}
+                    if first + piece < length:
+                        ahead = thread.submit(go_on, before, first + piece)
+                    yield {part: values[:, known:] for part, values in codes.items()}
+                    known = next(iter(before.values())).shape[1]
+            finally:
+                stopped.set()
+
+
+def _part(on_step: OnStep, index: int, count: int) -> OnStep:
+    """Steps of one of several equal pieces of work as steps of all of it."""
+    return lambda done, total: on_step(index * total + done, count * total)
+
+
+def _start(lower: np.ndarray, clip: Clip, start: Start, frame: int) -> Start:
+    """Where a window stands that begins at this frame of the one before."""
+    rates = lower[1 : frame + 1, FIELDS["lower_trans"]["yaw_rate"].start].astype(np.float64)
+    place = clip.trans[frame] + J0
+    return Start(float(start.yaw + rates.sum() / FPS), float(place[0]), float(place[2]))
