@@ -156,7 +156,9 @@ def follow(
         u = np.clip((np.arange(frames) - held) / (ONTO_SECONDS * fps), 0.0, 1.0)
         share = u * u * u * (u * (6 * u - 15) + 10)
         course = places + share[:, None] * (course - places)
-        turns = share * (turns - 2 * np.pi * np.round(turns[min(held + round(fps), frames - 1)] / (2 * np.pi)))
+        turns = share * (
+            turns - 2 * np.pi * np.round(turns[min(held + round(fps), frames - 1)] / (2 * np.pi))
+        )
         scales = 1.0 + share * (scales - 1.0)
     return Course(course, turns if turn else np.zeros(frames), scales if turn else np.ones(frames))
 

@@ -21,7 +21,7 @@ SCALES = (0.4, 1.8)
 """Factors of the motion's own speed, at the least and at the most."""
 _PLACE, _FACING = 0.005, 0.01
 """Metres and radians by which a place and a direction are missed for a cost of one."""
-_TURN, _SCALE, _SCALE_CHANGE = 0.25, 0.4, 0.15
+_TURN, _SCALE, _SCALE_CHANGE = 0.12, 0.8, 0.3
 """Radians and logarithms of the factor, from knot to knot or in all, for a cost of one."""
 _ITERATIONS = 20
 _MOVING = 0.02

@@ -1,7 +1,7 @@
-"""Bringing a body onto a course: the root is moved and turned, and steps get longer or shorter with the way.
+"""Bringing a body onto a course: the root is moved and turned, and steps go where the way goes.
 
-Feet that are scaled about the hips along the way as much as the way is scaled stand as still as before: "stride
-warping" of game engines.
+What a foot is ahead of or behind its hip along the old way it is along the new one, as many times as far as that is
+faster: then a foot that stood stands as still as before ("stride warping" and "orientation warping" of game engines).
 """
 
 from __future__ import annotations
@@ -40,32 +40,37 @@ def on_course(clip: Clip, course: Course) -> Clip:
     poses[:, 0] = rotations.matrix_to_axis_angle(root)
     trans[:, [0, 2]] = course.places - J0[[0, 2]]
     moved = clip.replace(poses=poses, trans=trans)
-    if np.abs(course.scales - 1.0).max() < _LEAST:
-        return moved
-    # A body that hardly goes anywhere has no steps to make longer: where it stands its feet stay below it.
-    going = np.clip((_speed(floor_places(clip), clip.fps) - WALKING[0]) / (WALKING[1] - WALKING[0]), 0.0, 1.0)
-    return _longer_steps(moved, course, going)
+    before, after = (_velocity(places, clip.fps) for places in (floor_places(clip), course.places))
+    # The way as it was, seen with the new turn of the body, against the way as it is.
+    turned = np.einsum("tij,tj->ti", rotations.yaw_matrix(course.turns), before)
+    speed = np.linalg.norm(before, axis=1)
+    # A body that hardly goes anywhere has no steps: where it stands its feet stay below it.
+    going = np.clip((speed - WALKING[0]) / (WALKING[1] - WALKING[0]), 0.0, 1.0)
+    old, new = (way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9) for way in (turned, after))
+    change = going[:, None] * (course.scales[:, None] * new - old)
+    return moved if np.abs(change).max() < _LEAST else _other_steps(moved, old, change)
 
 
-def _speed(places: np.ndarray, fps: float) -> np.ndarray:
-    """(T,) metres a second of a pelvis (T, 2), a mean over a moment."""
-    return np.linalg.norm(gaussian(np.gradient(places, axis=0), DIRECTION_SECONDS * fps), axis=1) * fps
+def _velocity(places: np.ndarray, fps: float) -> np.ndarray:
+    """(T, 3) metres a second of a pelvis (T, 2), a mean over a moment."""
+    velocity = gaussian(np.gradient(places, axis=0), DIRECTION_SECONDS * fps) * fps
+    return np.stack([velocity[:, 0], np.zeros(len(places)), velocity[:, 1]], axis=1)
 
 
-def _longer_steps(clip: Clip, course: Course, going: np.ndarray) -> Clip:
-    """The clip with legs that step as far as its root goes, where it goes (T,) and does not stand."""
+def _other_steps(clip: Clip, along: np.ndarray, change: np.ndarray) -> Clip:
+    """The clip with feet moved by a share of how far they are from the hips along the way.
+
+    Args:
+        clip: the motion.
+        along: (T, 3) the direction in which it steps.
+        change: (T, 3) metres that a foot is moved for every metre it is before the hip.
+    """
     poses = np.array(clip.poses)
     joints, world = forward_kinematics(poses[:, :22], clip.trans)
-    velocity = gaussian(np.gradient(course.places, axis=0), DIRECTION_SECONDS * clip.fps)
-    speed = np.linalg.norm(velocity, axis=1, keepdims=True)
-    along = np.zeros((len(clip), 3))
-    along[:, [0, 2]] = velocity / np.maximum(speed, 1e-9)
-    more = (course.scales - 1.0) * going
     still = np.tile([1.0, 0.0, 0.0, 0.0], (len(clip), 1))
     for leg in LEGS:
         hip, _, ankle, _ = leg.joints
         reach = np.sum((joints[:, ankle] - joints[:, hip]) * along, axis=1)
-        goal = joints[:, ankle] + (more * reach)[:, None] * along
-        pose_leg(world, joints, leg, goal, still, floor=False)
+        pose_leg(world, joints, leg, joints[:, ankle] + reach[:, None] * change, still, floor=False)
         write_local(poses, world, leg.joints)
     return clip.replace(poses=poses)
