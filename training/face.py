@@ -1,9 +1,9 @@
 """Fit the learned mouth of :mod:`..backend.speech.face_model`: ridge regression of faces on the sound around them.
 
 Only sums over frames are kept, so a data set of any size fits; the strength of the ridge is chosen by
-cross-validation over stretches of the training frames. What is held out (the splits ``val`` and ``test``, or the last
-fifth of each clip where a store has neither) tells how well a face is foretold, beside the same model given the sound
-of another moment.
+cross-validation over stretches of the training frames. What is held out (the splits ``val`` and ``test``, and the last
+fifth of each training clip) tells how well a face is foretold, beside the same model given the sound of another moment.
+The model that is kept is then fitted once more, with those last fifths.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
         BadInput: no clip of the store has both a recording and a face.
     """
     folds = [Sums.empty() for _ in range(FOLDS)]
-    held, elsewhere, signal = Sums.empty(), Sums.empty(), []
+    held, elsewhere, rest, signal = Sums.empty(), Sums.empty(), Sums.empty(), []
     licences: dict[str, bool] = {}
     clips = 0
     for take in takes(store, datasets):
@@ -163,6 +163,8 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
         _add_folds(folds, take, max(cut - 2 * CONTEXT, 0))
         x, y = inputs(take.features, cut, frames), take.face[cut:]
         held.add(x, y)
+        if take.item.split == "train":
+            rest.add(x, y)
         elsewhere.add(np.roll(x, len(x) // 2, axis=0), y)
         signal.append((mouth.part(take.features, cut, frames).jaw, take.face[cut:, 0]))
     if not clips or min(fold.count for fold in folds) == 0:
@@ -174,9 +176,7 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
     ridge = min(RIDGES, key=lambda value: _validation_error(folds, value))
     everything = sum(folds[1:], folds[0])
     weights = solve(everything, ridge)
-    gain = _gain(weights, everything)
-    bias = everything.y / everything.count - (everything.x / everything.count) @ (weights * gain)
-    model = FaceModel(weights * gain, bias, "; ".join(sorted(licences)), all(licences.values()))
+    model = _performing(everything + rest, ridge, "; ".join(sorted(licences)), all(licences.values()))
     found, other = correlations(weights, held), correlations(weights, elsewhere)
     moves = held.central()[2][3:] > 1e-8
     simple, true = (np.concatenate(parts) for parts in zip(*signal, strict=True))
@@ -193,6 +193,14 @@ def fit(store: Path, datasets: tuple[str, ...] = ()) -> tuple[FaceModel, dict[st
         "licence": model.licence,
         "commercial": model.commercial,
     }
+
+
+def _performing(sums: Sums, ridge: float, licence: str, commercial: bool) -> FaceModel:
+    """The model of these frames, moving as much as they do."""
+    weights = solve(sums, ridge)
+    weights = weights * _gain(weights, sums)
+    bias = sums.y / sums.count - (sums.x / sums.count) @ weights
+    return FaceModel(weights, bias, licence, commercial)
 
 
 def _add_folds(folds: list[Sums], take: Take, frames: int) -> None:
