@@ -13,7 +13,7 @@ from .. import __version__
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
 from .direction import keys
-from .direction.direct import Direction, without_way
+from .direction.direct import Direction, lasting, without_way
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
@@ -24,6 +24,7 @@ from .pace import pace
 from .pack_config import read_config
 from .packs import Pack, find_pack
 from .performing import Talk, perform
+from .protocol.fields import SECONDS
 from .sections import Section, of_script, playing, single
 from .speech.face import with_face
 from .speech.face_model import FILE as FACE
@@ -58,6 +59,12 @@ class Performance:
     gap: editing.Gap | None
     sections: list[Section]
     warnings: list[str]
+
+    @property
+    def ends_with_path(self) -> bool:
+        """Whether the motion lasts until its path is walked, because nobody asked for a length."""
+        free = self.params.seconds is None and self.params.script is None
+        return free and self.voice is None and self.gap is None and lasting(self.params.constraints)[1]
 
     @property
     def plain_voice(self) -> bool:
@@ -115,7 +122,7 @@ class Pipeline:
             report("clean-up")(sample, params.samples)
             motion = clip_from_features({part: values[sample] for part, values in features.items()})
             clip, lead = self._in_time(performance, motion, len(before), made)
-            direction = Direction(params.constraints, performance.gap, lead)
+            direction = Direction(params.constraints, performance.gap, lead, performance.ends_with_path)
             clip = direction.staged(clip, clean=params.cleanup)
             clip = self._spoken(performance, clip, sample)
             clip = direction.finished(clip, loop=params.loop, in_place=params.in_place)
@@ -136,7 +143,10 @@ class Pipeline:
         if params.speech is not None:
             voice = listen(Path(params.speech), params.transcript, on_block)
         gap = None if params.edit is None else editing.gap_of(params.edit)
-        frames = len(voice) if voice else None if params.seconds is None else round(params.seconds * FPS)
+        seconds = params.seconds
+        if seconds is None and gap is None:
+            seconds = lasting(params.constraints)[0]
+        frames = len(voice) if voice else None if seconds is None else round(min(seconds, SECONDS[1]) * FPS)
         if params.script is not None:
             sections = of_script(params, frames, stride)
         else:

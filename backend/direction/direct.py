@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..motion import rotations
 from ..motion.cleanup import clean_up_with_report
 from ..motion.clip import Clip
 from ..motion.contacts import detect_contacts
+from ..motion.features import FPS
 from ..motion.filters import gaussian
 from ..motion.footlock import lock_feet
 from ..motion.join import KeyPose, hit_poses
@@ -28,10 +29,15 @@ from . import paths
 from .edit import Gap, kept, placed
 from .limbs import LIMBS, Hold, hold
 from .report import Report
-from .steering import Anchor, spread, steer
+from .steering import Anchor, Course, rotated, spread, steer
 from .stride import floor_places, headings, on_course
 
-_FLAT = np.array([1.0, 0.0, 1.0])
+SHORTEST = 15
+"""Frames of a motion that is cut off where its path ends, at least."""
+SLOWEST = 0.8
+"""m/s for which a path has time enough where nobody asked for a length."""
+GLIDE = 0.15
+"""Metres that a body may be moved beyond what its steps do before that is said."""
 
 
 @dataclass
@@ -42,11 +48,13 @@ class Direction:
         constraints: what is asked for; times count from the clip's first frame.
         gap: of the clip that is edited; only its frames may change.
         lead: the motion's frame that is the gap's last one before it.
+        ends_with_path: nobody asked for a length, so the motion is cut off where its path ends.
     """
 
     constraints: Constraints
     gap: Gap | None = None
     lead: int = 0
+    ends_with_path: bool = False
     report: Report = field(default_factory=Report)
     _stop: int = 0
 
@@ -54,6 +62,8 @@ class Direction:
         """On its way over the floor and cleaned up; an edit is put into its place."""
         anchors = self._anchors(motion)
         motion = self._on_way(motion, anchors)
+        if self.ends_with_path:
+            motion = motion.slice(0, self._arrival(motion))
         if clean:
             motion, numbers = clean_up_with_report(motion)
             motion = motion.replace(meta={**motion.meta, "cleanup": numbers.as_dict()})
@@ -123,12 +133,38 @@ class Direction:
             return motion
         held = None if self.gap is None else self.lead
         arriving = next((anchor.frame for anchor in anchors if anchor.name == "edit"), None)
-        course = steer(
-            floor_places(motion), headings(motion), motion.fps, anchors, held=held, arriving=arriving
-        )
+        course = self._steered(motion, anchors, held, arriving)
+        if course.glide > GLIDE:
+            self.report.warnings.append(
+                f"The motion does not go as far as its places are apart: the body is moved {course.glide:.1f} m beyond "
+                "what its steps do."
+            )
         return on_course(motion, course)
 
-    def _along(self, motion: Clip, anchors: list[Anchor]) -> paths.Course:
+    def _steered(self, motion: Clip, anchors: list[Anchor], held: int | None, arriving: int | None) -> Course:
+        """A course through anchors: the way without the sway is steered, and the sway turns with it."""
+        places, facing = floor_places(motion), headings(motion)
+        way = paths.without_sway(places, motion.fps)
+        sway = places - way
+        marks = []
+        for one in anchors:
+            place = one.place
+            if place is not None and one.facing is not None:
+                turn = np.atleast_1d(one.facing - facing[one.frame])
+                place = place - rotated(sway[[one.frame]], turn)[0]
+            marks.append(replace(one, place=place))
+        course = steer(way, facing, motion.fps, marks, held=held, arriving=arriving)
+        return replace(course, places=course.places + rotated(sway, course.turns))
+
+    def _arrival(self, motion: Clip) -> int:
+        """The frame after that at which the path's end is reached."""
+        assert self.constraints.path is not None
+        line = paths.drawn(self.constraints.path.points)
+        way = paths.without_sway(floor_places(motion), motion.fps)
+        arrived = np.flatnonzero(line.nearest(way) >= line.length - 0.02)
+        return max(int(arrived[0]) + 1, SHORTEST) if arrived.size else len(motion)
+
+    def _along(self, motion: Clip, anchors: list[Anchor]) -> Course:
         path = self.constraints.path
         assert path is not None
         line = paths.drawn(path.points)
@@ -293,6 +329,19 @@ class Direction:
             self.report.warnings.append(
                 f"The motion gets {reached[-1]:.1f} m along the path of {line.length:.1f} m in its {clip.seconds:.1f} s."
             )
+
+
+def lasting(constraints: Constraints) -> tuple[float | None, bool]:
+    """Seconds that constraints need where nobody asked for a length, and whether a path then ends the motion."""
+    times = [one.time for one in (*constraints.waypoints, *constraints.poses)]
+    times += [pin.end + 0.5 for pin in constraints.pins]
+    if constraints.path is not None and constraints.path.times is not None:
+        times.append(constraints.path.times[-1])
+    if times:
+        return max(times) + 1.0 / FPS, False
+    if constraints.path is not None:
+        return paths.drawn(constraints.path.points).length / SLOWEST + 1.0, True
+    return None, False
 
 
 def with_feet_held(clip: Clip) -> Clip:

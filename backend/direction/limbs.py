@@ -19,6 +19,8 @@ EASE_SECONDS = 0.4
 FASTEST = 1.5
 """Metres a second by which a limb is drawn to its pin at most: a longer way takes longer."""
 LONGEST_EASE = 1.2
+OFF_FLOOR = 0.02
+"""Metres that a standing foot may be drawn away and still count as standing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Limb:
     chain: tuple[int, int, int]
     tip: int
     hinge: tuple[float, float, float]
+
+    @property
+    def is_leg(self) -> bool:
+        return bool(self.hinge[0])
 
     @property
     def reach(self) -> float:
@@ -76,15 +82,23 @@ def hold(clip: Clip, holds: Sequence[Hold], room: np.ndarray | None = None) -> C
         room: (T,) 0 to 1, how far each frame may be changed.
     """
     poses = np.array(clip.poses, np.float64)
+    contacts = None if clip.contacts is None else np.array(clip.contacts)
     for name, limb in LIMBS.items():
         own = sorted((one for one in holds if one.joint == name), key=lambda one: one.first)
-        if own:
-            _hold_limb(poses, clip, limb, own, np.ones(len(clip)) if room is None else room)
-    return clip.replace(poses=poses)
+        if not own:
+            continue
+        moved = _hold_limb(poses, clip, limb, own, np.ones(len(clip)) if room is None else room)
+        if contacts is not None and limb.is_leg:
+            # A foot that is drawn away from where it stood does not stand there.
+            columns = slice(0, 2) if name.startswith("left") else slice(2, 4)
+            contacts[moved > OFF_FLOOR, columns] = 0.0
+    return clip.replace(poses=poses, contacts=contacts)
 
 
-def _hold_limb(poses: np.ndarray, clip: Clip, limb: Limb, holds: Sequence[Hold], room: np.ndarray) -> None:
-    """One limb, in place."""
+def _hold_limb(
+    poses: np.ndarray, clip: Clip, limb: Limb, holds: Sequence[Hold], room: np.ndarray
+) -> np.ndarray:
+    """One limb, in place; returns how far its tip was to be moved, (T,) metres."""
     joints, world = forward_kinematics(poses[:, :22], clip.trans)
     root, middle, end = (joints[:, joint] for joint in limb.chain)
     # The limb's own tip, seen from the joint that carries it, is carried along.
@@ -95,18 +109,14 @@ def _hold_limb(poses: np.ndarray, clip: Clip, limb: Limb, holds: Sequence[Hold],
     hinge = world[:, limb.chain[0]] @ np.asarray(limb.hinge)
     upper, lower = (quaternion_to_matrix(q) for q in solve_two_bone(root, middle, end, goal, hinge))
     world = np.array(world)
-    foot = limb.chain[2]
-    before = world[:, foot].copy()
     world[:, limb.chain[0]] = upper @ world[:, limb.chain[0]]
     world[:, limb.chain[1]] = lower @ world[:, limb.chain[1]]
-    if limb.hinge[0]:  # a foot stays as it is turned in the world; a hand goes with its arm
-        written: tuple[int, ...] = limb.chain
-    else:
-        written = limb.chain[:2]
-        world[:, foot] = before
+    # A foot stays as it is turned in the world; a hand goes with its arm.
+    written = limb.chain if limb.is_leg else limb.chain[:2]
     changed = poses[:, :22].copy()
     write_local(changed, world, written)
     poses[:, :22] = np.where(moved[:, None, None], changed, poses[:, :22])
+    return np.linalg.norm(goal - end, axis=1)
 
 
 def _pull(tip: np.ndarray, holds: Sequence[Hold], fps: float) -> tuple[np.ndarray, np.ndarray]:

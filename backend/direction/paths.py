@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..motion.filters import gaussian
-from .steering import Anchor, Course, steer
+from .steering import Anchor, Course, rotated, steer
 
 SWAY_SECONDS = 0.3
 """What a pelvis does within such a time is sway, not way."""
@@ -148,9 +148,7 @@ def follow(
     turns = path.direction(own) - _directions(steps, headings, speed, fps)
     turns = gaussian(np.unwrap(turns), 0.1 * fps)
     sway = places - carried
-    sin, cos = np.sin(turns), np.cos(turns)
-    turned = np.stack([cos * sway[:, 0] + sin * sway[:, 1], cos * sway[:, 1] - sin * sway[:, 0]], axis=1)
-    course = path.at(own) + turned
+    course = path.at(own) + rotated(sway, turns)
     if held is not None:
         # Onto the path over a while, from the way and the direction that the body has.
         u = np.clip((np.arange(frames) - held) / (ONTO_SECONDS * fps), 0.0, 1.0)

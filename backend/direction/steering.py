@@ -53,11 +53,13 @@ class Course:
         places: (T, 2) of the pelvis, x and z.
         turns: (T,) radians that the body is turned by.
         scales: (T,) how many times as fast as before it moves.
+        glide: metres that the body is moved beyond what turns and scales do, at the most.
     """
 
     places: np.ndarray
     turns: np.ndarray
     scales: np.ndarray
+    glide: float = 0.0
 
 
 def steer(
@@ -118,7 +120,7 @@ def steer(
     def way(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Places, and speeds per step with their change when they are turned."""
         turn, scale = middle @ values[:knots], np.exp(middle @ values[knots:])
-        turned = scale[:, None] * _rotated(steps, turn)
+        turned = scale[:, None] * rotated(steps, turn)
         return origin + np.concatenate([np.zeros((1, 2)), np.cumsum(turned, axis=0)]), turned, turn
 
     lowest, highest = np.log(SCALES)
@@ -147,9 +149,9 @@ def steer(
     course, _, _ = way(free)
     turns = basis @ free[:knots]
     pace = np.linalg.norm(steps, axis=1) * fps
-    course = course + spread(
-        [(a.frame, a.place - course[a.frame]) for a in order if a.place is not None], pace, held, frames
-    )
+    missing = [(a.frame, a.place - course[a.frame]) for a in order if a.place is not None]
+    extra = spread(missing, pace, held, frames)
+    course = course + extra
     facing = [
         (
             a.frame,
@@ -159,7 +161,8 @@ def steer(
         if a.facing is not None
     ]
     turns = turns + spread(facing, np.ones(frames - 1), held, frames)[:, 0] if facing else turns
-    return Course(course, turns, np.exp(basis @ free[knots:]))
+    glide = float(np.linalg.norm(extra - extra[0], axis=1).max())
+    return Course(course, turns, np.exp(basis @ free[knots:]), glide)
 
 
 def spread(
@@ -190,7 +193,7 @@ def spread(
     return result
 
 
-def _rotated(vectors: np.ndarray, turns: np.ndarray) -> np.ndarray:
+def rotated(vectors: np.ndarray, turns: np.ndarray) -> np.ndarray:
     """Vectors (T, 2) over the floor turned about the vertical by (T,) radians."""
     sin, cos = np.sin(turns), np.cos(turns)
     return np.stack(
