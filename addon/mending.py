@@ -47,6 +47,8 @@ _LABELS = {
 
 def cure(error: UnderstudyError) -> Cure | None:
     """What mends an error with one click; None where it takes a person."""
+    if "No module named" in error.message:  # the wrong interpreter: a restart would not help
+        return _BY_FIELD["python"]
     if error.code in _BY_CODE:
         return _BY_CODE[error.code]
     if error.field == "body" and not any(obj.type == "ARMATURE" for obj in bpy.context.scene.objects):
@@ -62,7 +64,7 @@ def draw_error(layout: bpy.types.UILayout, error: UnderstudyError, width: int) -
     row = box.row()
     text = row.column(align=True)
     text.alert = True
-    paragraph(text, error.message, width - 8, icon="ERROR")
+    paragraph(text, error.message, width - 5, icon="ERROR")
     row.operator("understudy.dismiss_error", text="", icon="X", emboss=False)
     if error.hint:
         paragraph(box, error.hint, width - 4)
