@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
+from .choosing import MOST, Choice, choice
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
 from .direction import keys
@@ -52,6 +53,7 @@ class Performance:
         gap: the part of a given clip that is made anew, if there is one.
         sections: what is performed, one after the other.
         warnings: sentences for the user.
+        choice: how one of several performances is chosen for each sample, if it is.
     """
 
     params: GenerateParams
@@ -59,6 +61,14 @@ class Performance:
     gap: editing.Gap | None
     sections: list[Section]
     warnings: list[str]
+    choice: Choice | None = None
+
+    @property
+    def numbers(self) -> list[int]:
+        """What tells apart the chances of everything that is made at once: all tries of a sample, then those of
+        the next. The first try is what would be made without a choice."""
+        tries = 1 if self.choice is None else self.choice.tries
+        return [sample + MOST * attempt for sample in range(self.params.samples) for attempt in range(tries)]
 
     @property
     def ends_with_path(self) -> bool:
@@ -118,17 +128,20 @@ class Pipeline:
         features = self.engine.decode(latents)
         made = latents.shape[1] - len(before) - len(after)
         clips = []
-        for sample in range(params.samples):
-            report("clean-up")(sample, params.samples)
-            motion = clip_from_features({part: values[sample] for part, values in features.items()})
+        numbers = performance.numbers
+        for row, number in enumerate(numbers):
+            report("clean-up")(row, len(numbers))
+            motion = clip_from_features({part: values[row] for part, values in features.items()})
             clip, lead = self._in_time(performance, motion, len(before), made)
             direction = Direction(params.constraints, performance.gap, lead, performance.ends_with_path)
             clip = direction.staged(clip, clean=params.cleanup)
-            clip = self._spoken(performance, clip, sample)
-            clip = direction.finished(clip, loop=params.loop, in_place=params.in_place)
-            clips.append(clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)}))
-        report("clean-up")(params.samples, params.samples)
-        return clips
+            clip = self._spoken(performance, clip, number)
+            clips.append(direction.finished(clip, loop=params.loop, in_place=params.in_place))
+        report("clean-up")(len(numbers), len(numbers))
+        return [
+            clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)})
+            for sample, clip in enumerate(self._chosen(performance, clips))
+        ]
 
     def _understand(self, params: GenerateParams, on_block: Callable[[], None]) -> Performance:
         """Hear the voice, read the clip, and lay out the sections; ``on_block`` is called while it hears.
@@ -160,7 +173,19 @@ class Pipeline:
             sections = [single(params, prompt, frames, tempo, stride, between=between)]
         check(params, sections, self.config, self.pack.name)
         warnings = self._far(params) + list(voice.warnings if voice else ())
-        return Performance(params, voice, gap, sections, warnings)
+        choosing = None
+        if voice is None and gap is None and params.script is None:
+            sampling = self.config.sampling
+            choosing = choice(params.style, self.config.style_ranks, sampling.performances, params.samples)
+        return Performance(params, voice, gap, sections, warnings, choosing)
+
+    def _chosen(self, performance: Performance, clips: list[Clip]) -> list[Clip]:
+        """One clip for every sample: that which lies nearest to the style sliders."""
+        choosing = performance.choice
+        if choosing is None:
+            return clips
+        tries = [clips[i : i + choosing.tries] for i in range(0, len(clips), choosing.tries)]
+        return [some[choosing.nearest(some)] for some in tries]
 
     def _context(self, performance: Performance) -> tuple[Given, Given]:
         """What the models are told to go on from and to arrive at: of the clip that is edited, or key poses."""
@@ -209,10 +234,10 @@ class Pipeline:
         after: Given,
     ) -> np.ndarray:
         """Latents (B, L, D) of all sections, between those of what is given."""
-        params, sections = performance.params, performance.sections
+        params, sections, numbers = performance.params, performance.sections, performance.numbers
         lengths = [section.length for section in sections]
         total = None if None in lengths else sum(length or 0 for length in lengths)
-        heard = hear(self.engine, self.config, performance.voice, total, params.samples)
+        heard = hear(self.engine, self.config, performance.voice, total, len(numbers))
         composer = Composer(
             self.engine,
             self.engine.alphas,
@@ -221,11 +246,8 @@ class Pipeline:
             params.steps or self.config.sampling.steps,
         )
         return composer(
-            [tell(self.engine, self.config, section, params.samples, heard) for section in sections],
-            [
-                [np.random.default_rng((*section.seed, sample)) for sample in range(params.samples)]
-                for section in sections
-            ],
+            [tell(self.engine, self.config, section, len(numbers), heard) for section in sections],
+            [[np.random.default_rng((*section.seed, number)) for number in numbers] for section in sections],
             report,
             before,
             after,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from understudy.backend.errors import BadInput, Cancelled
 from understudy.backend.motion.npz import clip_to_bytes
+from understudy.backend.motion.style import measure_clip
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 
@@ -106,11 +108,31 @@ def test_a_missing_device_is_a_clear_sentence(tiny_pack: Path) -> None:
 
 
 def test_a_changed_weight_file_is_refused(tiny_pack: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for path in tiny_pack.iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    copy = shutil.copytree(tiny_pack, tmp_path / "copy")
     weights = copy / "language.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\1\2\3")
     with pytest.raises(BadInput, match=r"language\.safetensors"):
         load_pipeline(str(copy), "cpu")
+
+
+def test_with_sliders_the_performance_nearest_to_them_is_kept(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tempo(tries: int, level: float, samples: int = 1) -> list[float]:
+        sampling = pipeline.config.sampling.model_copy(update={"performances": tries})
+        config = pipeline.config.model_copy(
+            update={"sampling": sampling, "style_ranks": {"tempo": [0.0, 60.0]}}
+        )
+        monkeypatch.setattr(pipeline, "config", config)
+        params = GenerateParams(
+            prompt="a person walks", seconds=2, seed=3, samples=samples, style={"tempo": level}
+        )
+        clips = pipeline.generate(params)
+        assert [clip.meta["sample"] for clip in clips] == list(range(samples))
+        return [measure_clip(clip)["tempo"] for clip in clips]
+
+    for level, better in ((1.0, max), (0.0, min)):
+        first, chosen = tempo(1, level)[0], tempo(6, level)[0]
+        assert chosen == better(first, chosen) and chosen != first
+        assert tempo(6, level)[0] == chosen  # the same again
+    assert len(set(tempo(3, 1.0, samples=2))) == 2
