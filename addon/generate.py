@@ -11,6 +11,8 @@ from . import client, preview, takes
 from .bodymap import BodyMap, find_body, why_not_editable
 from .client import backend
 from .direction.editing import why_no_line
+from .direction.gather import in_frames
+from .keying import scene_rate
 from .orders import Order, line_order, take_order, why_not
 from .properties import MAX_PROMPT, MAX_SEED, SAMPLES
 
@@ -34,7 +36,8 @@ def deliver(order: Order, job: client.Job) -> bpy.types.Action:
         clips = [order.edit.finish(clip) for clip in clips]
     cut = any(clip is not whole for clip, whole in zip(clips, job.clips, strict=True))
     files, trouble = takes.store(job, clips, changed=cut)
-    backend.warning = " ".join([*job.warnings, *order.notes, *([trouble] if trouble else [])])
+    warnings = [in_frames(text, order.start_frame, scene_rate(scene)) for text in job.warnings]
+    backend.warning = " ".join([*warnings, *order.notes, *([trouble] if trouble else [])])
     action = takes.add(
         scene,
         body,

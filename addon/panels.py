@@ -154,6 +154,7 @@ class _Section:
     bl_region_type = "UI"
     bl_category = "Understudy"
     bl_parent_id = "UNDERSTUDY_PT_main"
+    bl_order = 10  # below Script and Direction
     bl_options = {"DEFAULT_CLOSED"}
 
 

@@ -17,20 +17,19 @@ class UNDERSTUDY_UL_lines(bpy.types.UIList):
     def draw_item(  # type: ignore[no-untyped-def]
         self, context, layout, data, item, icon, active_data, active_property
     ) -> None:
-        row = layout.row(align=True)
+        row = layout.split(factor=0.68, align=True)
         text = row.row(align=True)
         text.alert = not item.prompt.strip()
         text.prop(item, "prompt", text="", emboss=False, placeholder="what the character does")
         frames = row.row(align=True)
         frames.alignment = "RIGHT"
-        frames.scale_x = 0.9
         frames.label(text=f"{item.start}–{item.end}")
 
 
 class UNDERSTUDY_PT_script(_Section, bpy.types.Panel):
     bl_idname = "UNDERSTUDY_PT_script"
     bl_label = "Script"
-    bl_order = -2
+    bl_order = 1
 
     def draw_header(self, context: bpy.types.Context) -> None:
         self.layout.enabled = not backend.busy
@@ -49,7 +48,7 @@ class UNDERSTUDY_PT_script(_Section, bpy.types.Panel):
             )
             row = layout.row(align=True)
             row.operator("understudy.line_add", icon="ADD")
-            row.operator("understudy.lines_from_markers", icon="MARKER_HLT")
+            row.operator("understudy.lines_from_markers", icon="PMARKER_ACT")
             return
         row = layout.row()
         row.template_list("UNDERSTUDY_UL_lines", "", script, "lines", script, "active", rows=4)
@@ -57,7 +56,7 @@ class UNDERSTUDY_PT_script(_Section, bpy.types.Panel):
         column.operator("understudy.line_add", text="", icon="ADD")
         column.operator("understudy.line_remove", text="", icon="REMOVE")
         column.separator()
-        column.operator("understudy.lines_from_markers", text="", icon="MARKER_HLT")
+        column.operator("understudy.lines_from_markers", text="", icon="PMARKER_ACT")
         column.separator()
         column.operator("understudy.line_move", text="", icon="TRIA_UP").direction = "UP"
         column.operator("understudy.line_move", text="", icon="TRIA_DOWN").direction = "DOWN"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -200,6 +201,13 @@ def words(constraint: str) -> str:
     if kind == "pin" and joint in JOINTS:
         return JOINTS[joint]
     return {"path": "Path", "waypoint": "Waypoint", "pose": "Key Pose"}.get(kind, constraint)
+
+
+def in_frames(sentence: str, start: float, rate: float) -> str:
+    """A warning of the backend's about a mark as an animator says it: frames for seconds, hands for joints."""
+    for joint, word in JOINTS.items():
+        sentence = sentence.replace(f"pin {joint}", word.lower())
+    return re.sub(r"\bat (\d+\.\d+) s\b", lambda m: f"at frame {round(start + float(m[1]) * rate)}", sentence)
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
         self, context: bpy.types.Context, body: bpy.types.Object | None, world: ClipWorld | None
     ) -> bpy.types.Object:
         frame = context.scene.frame_current
-        thing = _empty(context, f"Waypoint {frame}", "SINGLE_ARROW", 0.5)
+        thing = _empty(context, "Waypoint", "SINGLE_ARROW", 0.5)
         thing.location = context.scene.cursor.location
         turn = math.atan2(*_ahead(body)[:2]) if body is not None else math.pi
         thing.rotation_euler = Euler((math.pi / 2, 0.0, math.pi - turn))  # the arrow is its Z
@@ -99,7 +99,7 @@ class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
         scene = context.scene
         first = scene.frame_current
         last = first + round(scene_rate(scene))
-        thing = _empty(context, f"{JOINTS[self.joint]} {first}–{last}", "SPHERE", 0.06)
+        thing = _empty(context, JOINTS[self.joint], "SPHERE", 0.06)
         thing.show_in_front = True
         thing.location = scene.cursor.location
         if self.on_body and body is not None and world is not None:
@@ -131,7 +131,7 @@ class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
     def _pose(self, context: bpy.types.Context, body: bpy.types.Object, world: ClipWorld) -> bpy.types.Object:
         scene = context.scene
         frame = scene.frame_current
-        word = {"START": "Start Pose", "END": "End Pose"}.get(self.when, f"Key Pose {frame}")
+        word = {"START": "Start Pose", "END": "End Pose"}.get(self.when, "Key Pose")
         thing = poses.store(context, body, word, gathered(scene))
         if self.when == "END":
             scene.understudy.use_seconds = True  # an end needs a length

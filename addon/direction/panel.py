@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from .. import script
 from ..bodymap import find_body
 from ..client import backend
 from ..keying import scene_rate
@@ -93,7 +94,7 @@ def _when(thing: bpy.types.Object) -> str:
 class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
     bl_idname = "UNDERSTUDY_PT_direction"
     bl_label = "Direction"
-    bl_order = -1
+    bl_order = 2
 
     def draw_header(self, context: bpy.types.Context) -> None:
         self.layout.enabled = not backend.busy
@@ -145,7 +146,10 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             row.prop(state, "use_start", text="")
             value = row.row(align=True)
             value.active = state.use_start
-            if state.use_start:
+            if scene.understudy.voice != "NONE" or script.performed(scene):
+                row.enabled = False
+                value.label(text="as script or voice say")
+            elif state.use_start:
                 value.prop(state, "start", text="")
             else:
                 value.label(text="at the current frame")
@@ -207,9 +211,7 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             return
         box = layout.box()
         missed = sum(error > MISSED for _, _, error in entries)
-        told = (
-            f"{missed} of {len(entries)} missed by more than {MISSED:g} cm" if missed else "All marks are met"
-        )
+        told = f"{missed} of {len(entries)} missed" if missed else "All marks are met"
         paragraph(box, told, width - 4, icon="ERROR" if missed else "CHECKMARK")
         column = box.column(align=True)
         rate = scene_rate(context.scene)
