@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from understudy.backend.speech.features import features_of
 from understudy.backend.speech.hearing import HEARD, SOUND, latent_sound, silence, sound, spoken
 from understudy.backend.speech.voice import TALKING
 from understudy.backend.speech.words import Word
+from understudy.training.commands.stage import STAGES
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
 from understudy.training.dataset import load_corpus
+from understudy.training.pack import read_recipe
 from understudy.training.stages import diffusion, tokenizer
 from understudy.training.stages.common import load_config
 from understudy.training.stages.windows import Windows, not_as_heard
@@ -28,6 +31,7 @@ from understudy.training.voices import Voices, sound_of, words_of
 from ..speech.voices import RATE, speak
 from .test_stages import gait, tokenizer_yaml
 
+SPEECH = Path(diffusion.__file__).parents[1] / "configs/speech"
 SAID = [("hello", 0.4, 0.8), ("there", 0.9, 1.4)]
 
 
@@ -161,3 +165,20 @@ def test_the_comparison_hears_nothing_or_another_window() -> None:
     assert not found["deaf"].sound.any() and not found["deaf"].with_words.any()
     np.testing.assert_array_equal(found["other_voice"].sound[1], batch.sound[0])
     np.testing.assert_array_equal(found["other_voice"].clean, batch.clean)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SPEECH.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_the_recipes_of_speech_are_valid(path: Path) -> None:
+    if path.stem == "pack":
+        recipe = read_recipe(path)
+        assert recipe.sampling.overlap * 4 == 16 and "NC" in recipe.licence and "face" in recipe.tokenizers
+        return
+    stage = path.stem.split("_")[0]
+    module = import_module(f"understudy.training.stages.{stage}")
+    config = load_config(getattr(module, STAGES[stage]), path, [])
+    if stage == "diffusion":
+        assert DiffusionConfig(parts={"a": 1}, **config.model).window * 4 == 128
+        assert config.known_frames == (4, 4) and config.planned == [] and "face" in config.tokenizers
+    assert "beat2" in config.datasets, "not for commercial use: said by the set's licence"
