@@ -37,15 +37,40 @@ def _modules() -> list:
     from .direction import marks
     from .direction import operators as direction_operators
     from .direction import panel as direction_panel
+    from .library import asking, assets, folders
+    from .library import operators as library_operators
+    from .library import panel as library_panel
+    from .library import state as library_state
     from .retarget import operators as retarget_operators
     from .retarget import panel as retarget_panel
     from .retarget import stored
 
     retarget = [stored, retarget_operators, retarget_panel]
-    state = [translations, preferences, models, properties, bodies, marks, script, preview, takes, sound]
+    state = [
+        translations,
+        folders,
+        preferences,
+        models,
+        properties,
+        bodies,
+        marks,
+        script,
+        preview,
+        takes,
+        sound,
+    ]
     staging = [script_operators, direction_operators, script_panel, direction_panel]
     house = [operators, setup_operators, mending, tasks]
-    library = [file_facts, files, export_clip, export_character]
+    library = [
+        file_facts,
+        files,
+        export_clip,
+        export_character,
+        library_state,
+        asking,
+        library_operators,
+        assets,
+    ]
     return [
         *state,
         generate,
@@ -57,6 +82,7 @@ def _modules() -> list:
         takes_compare,
         render_panel,
         takes_panel,
+        library_panel,
         *retarget,
         client,
         command,

@@ -3,8 +3,6 @@
 What the settings are for, and how they were checked, stands in docs/files.md.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

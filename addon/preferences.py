@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, PointerProperty, StringProperty
 
 from ..backend.errors import BadInput
 from ..backend.protocol.child import own_libraries
+from .library.folders import UNDERSTUDY_PG_folders
 
 PACKAGE = __package__.rpartition(".")[0]
 """How Blender calls the extension: ``bl_ext.<repository>.understudy``."""
@@ -71,6 +72,8 @@ class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         update=_models_chosen,
     )
+
+    library: PointerProperty(type=UNDERSTUDY_PG_folders)
 
     def draw(self, context: bpy.types.Context) -> None:
         from .preferences_panel import draw_preferences

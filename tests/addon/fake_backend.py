@@ -134,6 +134,54 @@ def generate(number: int, params: dict) -> None:
     send({"id": number, "result": result})
 
 
+def search(number: int, params: dict) -> None:
+    """The files of the folders, those whose name is in the query first."""
+    paths = sorted(os.path.join(f, n) for f in params["folders"] for n in os.listdir(f))
+    if behaviour == "fails":
+        data = {"code": "bad_input", "message": "The folder is gone.", "hint": "", "field": "folder"}
+        send({"id": number, "error": {"code": -32602, "message": data["message"], "data": data}})
+        return
+    for step in range(2000 if behaviour == "slow" else 3):
+        if number in cancelled:
+            data = {"code": "cancelled", "message": "Cancelled.", "hint": "", "field": ""}
+            send({"id": number, "error": {"code": -32800, "message": "Cancelled.", "data": data}})
+            return
+        send({"method": "progress", "params": {"id": number, "stage": "read", "step": step, "total": 3}})
+        time.sleep(0.01)
+    results, skipped = [], []
+    for path in paths:
+        try:
+            clip = npz.read_clip(path)
+        except Exception as error:
+            skipped.append({"path": path, "why": str(error)})
+            continue
+        name = os.path.splitext(os.path.basename(path))[0]
+        facts = {
+            "frames": len(clip),
+            "fps": clip.fps,
+            "seconds": clip.seconds,
+            "layout": "fake",
+            "start": 0,
+            "stop": 1,
+        }
+        results.append(
+            {
+                "path": path,
+                "score": 0.9 if name in params["query"] else 0.1,
+                "text": f"somebody {name}s",
+                **facts,
+            }
+        )
+    results.sort(key=lambda one: -one["score"])
+    result = {
+        "results": results[: params["limit"]],
+        "skipped": skipped,
+        "read": len(results),
+        "seconds_taken": 0.1,
+    }
+    send({"id": number, "result": result})
+
+
 def main() -> None:
     if behaviour == "silent":
         time.sleep(600)
@@ -158,6 +206,16 @@ def main() -> None:
             send({"id": number, "result": {**info, "engines": [{"name": "fake", "version": "1"}]}})
         elif message["method"] == "generate":
             threading.Thread(target=generate, args=(number, params), daemon=True).start()
+        elif message["method"] == "search":
+            threading.Thread(target=search, args=(number, params), daemon=True).start()
+        elif message["method"] == "describe":
+            clip = npz.clip_from_bytes(base64.b64decode(params["npz"]))
+            send(
+                {
+                    "id": number,
+                    "result": {"texts": [f"a person moves for {clip.seconds:.1f} s"], "sentences": []},
+                }
+            )
         elif message["method"] == "cancel":
             cancelled.add(params["id"])
             send({"id": number, "result": {}})
