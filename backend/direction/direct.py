@@ -1,8 +1,8 @@
 """Direction: constraints brought into a motion, each at the step where it does the least harm.
 
-1. The way over the floor (path, waypoints, places of key poses, where an edit has to arrive) is bent before the
-   clean-up, whose foot locking then holds the feet on the new way.
-2. What the clean-up moved is put right by small shifts of the root, and the feet are held once more.
+1. The clean-up comes first: it brings the way over the floor and the feet that stand into agreement.
+2. The way is bent (path, waypoints, places of key poses, where an edit has to arrive), steps with it, and standing
+   feet are held at their new places by the legs alone, so that the pelvis stays where it was asked to be.
 3. Key poses and pins come last, after gestures: they are exact, and come and leave softly.
 """
 
@@ -18,7 +18,6 @@ from ..motion.cleanup import clean_up_with_report
 from ..motion.clip import Clip
 from ..motion.contacts import detect_contacts
 from ..motion.features import FPS
-from ..motion.filters import gaussian
 from ..motion.footlock import lock_feet
 from ..motion.join import KeyPose, hit_poses
 from ..motion.kinematics import forward_kinematics
@@ -57,17 +56,19 @@ class Direction:
     ends_with_path: bool = False
     report: Report = field(default_factory=Report)
     _stop: int = 0
+    _sway: np.ndarray | None = None
 
     def staged(self, motion: Clip, *, clean: bool) -> Clip:
         """On its way over the floor and cleaned up; an edit is put into its place."""
-        anchors = self._anchors(motion)
-        motion = self._on_way(motion, anchors)
-        if self.ends_with_path:
-            motion = motion.slice(0, self._arrival(motion))
         if clean:
             motion, numbers = clean_up_with_report(motion)
             motion = motion.replace(meta={**motion.meta, "cleanup": numbers.as_dict()})
-        motion = self._put_right(motion, anchors, feet=clean)
+        anchors = self._anchors(motion)
+        moved = self._on_way(motion, anchors)
+        if moved is not motion:
+            motion = with_feet_held(moved) if clean else moved
+        if self.ends_with_path:
+            motion = motion.slice(0, self._arrival(motion))
         if self.gap is None:
             return motion
         whole, self._stop = placed(self.gap, motion, self.lead)
@@ -128,6 +129,7 @@ class Direction:
         path = self.constraints.path
         if path is not None:
             course = self._along(motion, anchors)
+            self._sway = course.sway
             motion = on_course(motion, course)
         if not anchors:
             return motion
@@ -154,7 +156,11 @@ class Direction:
                 place = place - rotated(sway[[one.frame]], turn)[0]
             marks.append(replace(one, place=place))
         course = steer(way, facing, motion.fps, marks, held=held, arriving=arriving)
-        return replace(course, places=course.places + rotated(sway, course.turns))
+        bent = course.places + rotated(sway, course.turns)
+        # Where a place has no direction the sway is known only now.
+        missing = [(a.frame, a.place - bent[a.frame]) for a in anchors if a.place is not None]
+        pace = np.linalg.norm(np.diff(bent, axis=0), axis=1) * motion.fps
+        return replace(course, places=bent + spread(missing, pace, held, len(bent)))
 
     def _arrival(self, motion: Clip) -> int:
         """The frame after that at which the path's end is reached."""
@@ -189,38 +195,6 @@ class Direction:
             turn=path.facing == "along",
             held=None if self.gap is None else self.lead,
         )
-
-    def _put_right(self, motion: Clip, anchors: list[Anchor], *, feet: bool) -> Clip:
-        """What the clean-up moved away from places and from the path goes back, and the feet are held again."""
-        frames = len(motion)
-        shift = np.zeros((frames, 2))
-        if self.constraints.path is not None:
-            shift += self._back_to_path(motion)
-        held = None if self.gap is None else self.lead
-        pace = np.linalg.norm(np.diff(floor_places(motion), axis=0), axis=1) * motion.fps
-        missing = [
-            (a.frame, a.place - floor_places(motion)[a.frame] - shift[a.frame])
-            for a in anchors
-            if a.place is not None
-        ]
-        if missing:
-            shift += spread(missing, pace, held, frames)
-        if np.abs(shift).max(initial=0.0) < 1e-6:
-            return motion
-        trans = np.array(motion.trans, np.float64)
-        trans[:, [0, 2]] += shift
-        motion = motion.replace(trans=trans)
-        return with_feet_held(motion) if feet else motion
-
-    def _back_to_path(self, motion: Clip) -> np.ndarray:
-        """(T, 2) metres aside that bring the body's way back onto the path, slowly."""
-        assert self.constraints.path is not None
-        line = paths.drawn(self.constraints.path.points)
-        way = paths.without_sway(floor_places(motion), motion.fps)
-        aside = line.at(line.nearest(way)) - way
-        if self.gap is not None:
-            aside[: self.lead + round(paths.ONTO_SECONDS * motion.fps)] = 0.0
-        return gaussian(aside, 0.25 * motion.fps)
 
     # -- poses and pins --------------------------------------------------------------------------------
 
@@ -316,13 +290,15 @@ class Direction:
         first = 0
         if self.gap is not None:
             first = min(self.gap.first + round(paths.ONTO_SECONDS * clip.fps), len(clip) - 1)
-        way = paths.without_sway(places[first:], clip.fps)
+        assert self._sway is not None
+        sway = self._sway[first - self._shift :][: len(places) - first]
+        way = places[first : first + len(sway)] - sway
         reached = line.nearest(way)
         past = float(np.linalg.norm(way[-1] - line.points[-1])) if reached[-1] >= line.length - 1e-9 else 0.0
         on = np.maximum.accumulate(reached) < line.length - 1e-9
         away = np.where(on, paths.distances_to(points, way), 0.0)
         times = (first + np.arange(len(way))) / clip.fps
-        self.report.worst("path", times, away, why="corners are rounded, and steps sway")
+        self.report.worst("path", times, away, why="corners are rounded")
         if past > 0.1:
             self.report.warnings.append(f"The motion goes on for {past:.1f} m past the end of the path.")
         elif reached[-1] < line.length - 0.1:

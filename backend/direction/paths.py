@@ -148,7 +148,8 @@ def follow(
     turns = path.direction(own) - _directions(steps, headings, speed, fps)
     turns = gaussian(np.unwrap(turns), 0.1 * fps)
     sway = places - carried
-    course = path.at(own) + rotated(sway, turns)
+    sway = rotated(sway, turns)
+    course = path.at(own) + sway
     if held is not None:
         # Onto the path over a while, from the way and the direction that the body has.
         u = np.clip((np.arange(frames) - held) / (ONTO_SECONDS * fps), 0.0, 1.0)
@@ -158,7 +159,7 @@ def follow(
             turns - 2 * np.pi * np.round(turns[min(held + round(fps), frames - 1)] / (2 * np.pi))
         )
         scales = 1.0 + share * (scales - 1.0)
-    return Course(course, turns if turn else np.zeros(frames), scales if turn else np.ones(frames))
+    return Course(course, turns if turn else np.zeros(frames), scales, sway=sway)
 
 
 def _directions(steps: np.ndarray, headings: np.ndarray, speed: np.ndarray, fps: float) -> np.ndarray:

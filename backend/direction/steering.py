@@ -54,12 +54,14 @@ class Course:
         turns: (T,) radians that the body is turned by.
         scales: (T,) how many times as fast as before it moves.
         glide: metres that the body is moved beyond what turns and scales do, at the most.
+        sway: (T, 2) metres of the places that are a pelvis's sway about its way, where that is known apart.
     """
 
     places: np.ndarray
     turns: np.ndarray
     scales: np.ndarray
     glide: float = 0.0
+    sway: np.ndarray | None = None
 
 
 def steer(
