@@ -8,6 +8,7 @@ from . import sound
 from .bodies import UNDERSTUDY_PT_body
 from .bodymap import find_body
 from .client import Job, backend, packs
+from .direction.editing import fills
 from .generate import why_not
 from .keying import scene_rate
 from .mending import draw_error
@@ -114,6 +115,8 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
         column = fields(layout)
         if scripted:
             fact(column, "Length", "as the script says")
+        elif fills(settings.id_data):
+            fact(column, "Length", "the frames between")
         elif settings.voice == "NONE":
             row = column.row(align=True, heading="Length")
             unit = "frames" if settings.in_frames else "seconds"

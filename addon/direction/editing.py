@@ -90,6 +90,11 @@ def why_not(scene: bpy.types.Scene, body: bpy.types.Object | None) -> str:
     return ""
 
 
+def fills(scene: bpy.types.Scene) -> bool:
+    """Whether the next motion fills frames between two (cheap, for draw)."""
+    return bool(scene.understudy_direction.use and scene.understudy_direction.mode == "BETWEEN")
+
+
 def goes_on(body: bpy.types.Object, frame: int) -> bool:
     """Whether there is motion before a frame that can be continued."""
     return animated(body) and _range(body)[0] < frame

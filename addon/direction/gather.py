@@ -25,6 +25,9 @@ _SPACING = 0.05
 """Metres between the points of a path."""
 _MAX_POINTS = 2000
 
+Part = tuple[float | None, float | None]
+"""The seconds between which a clip is new: None for its own beginning, None for an end that is not fixed."""
+
 
 def gather(
     context: bpy.types.Context,
@@ -57,7 +60,7 @@ def gather(
         return {}, seconds
     context.view_layer.update()
     if since is not None:
-        found = [thing for thing in found if _overlaps(_times(thing, world), since, seconds)]
+        found = [thing for thing in found if _overlaps(thing, world, since, seconds)]
     with _every_frame(scene) as go:
         reach = [times[1] for thing in found if (times := _times(thing, world)) is not None]
         if seconds is None and reach:
@@ -70,10 +73,10 @@ def gather(
                     raise BadInput(
                         "Two paths are switched on.", hint="Untick all but one in Direction.", field="path"
                     )
-                wishes["path"] = _path(thing, world, seconds)
+                wishes["path"] = _path(thing, world, (since, seconds))
             else:
                 make, key = _MAKERS[kind]
-                wishes.setdefault(key, []).append(make(thing, world, seconds, go))
+                wishes.setdefault(key, []).append(make(thing, world, (since, seconds), go))
     return wishes, seconds
 
 
@@ -91,12 +94,16 @@ def _times(thing: bpy.types.Object, world: ClipWorld) -> tuple[float, float] | N
     return world.seconds(state.frame), world.seconds(max(last, state.frame))
 
 
-def _overlaps(times: tuple[float, float] | None, since: float, until: float | None) -> bool:
+def _overlaps(thing: bpy.types.Object, world: ClipWorld, since: float, until: float | None) -> bool:
+    """Whether a mark counts within a part of a clip; its beginning is another part's."""
+    if thing.understudy_mark.kind == "POSE" and thing.understudy_mark.when == "START":
+        return False
+    times = _times(thing, world)
     return times is None or (times[1] > since + 1e-6 and (until is None or times[0] < until - 1e-6))
 
 
-def _check(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> tuple[float, float]:
-    """The times of a mark, within the clip.
+def _check(thing: bpy.types.Object, world: ClipWorld, part: Part) -> tuple[float, float]:
+    """The times of a mark, within the clip; cut to the part that is new, where only a part is.
 
     Raises:
         BadInput: it lies outside.
@@ -104,6 +111,9 @@ def _check(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> 
     times = _times(thing, world)
     assert times is not None
     first, last = times
+    since, seconds = part
+    if since is not None:
+        return max(first, since), last if seconds is None else min(last, seconds)
     if first < -1e-6:
         raise BadInput(
             f"“{thing.name}” is at frame {round(world.frame(first))}, before the motion starts "
@@ -122,7 +132,7 @@ def _check(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> 
     return min(max(first, 0.0), end), min(last, end)
 
 
-def _path(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> dict[str, Any]:
+def _path(thing: bpy.types.Object, world: ClipWorld, part: Part) -> dict[str, Any]:
     line = curves.line_of(thing)
     state = thing.understudy_mark
     path: dict[str, Any] = {"facing": state.facing}
@@ -134,7 +144,7 @@ def _path(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> d
                 "decide the speed.",
                 field="path",
             )
-        _check(thing, world, seconds)
+        _check(thing, world, part)
         frames, fractions = curves.timed(thing, world.start)
         path["times"] = plain([world.seconds(frame) for frame in frames])
         points = line.at(fractions)
@@ -146,8 +156,8 @@ def _path(thing: bpy.types.Object, world: ClipWorld, seconds: float | None) -> d
     return path
 
 
-def _waypoint(thing: bpy.types.Object, world: ClipWorld, seconds: float | None, go: Any) -> dict[str, Any]:
-    time, _ = _check(thing, world, seconds)
+def _waypoint(thing: bpy.types.Object, world: ClipWorld, part: Part, go: Any) -> dict[str, Any]:
+    time, _ = _check(thing, world, part)
     matrix = go(thing)
     place = world.to_clip(matrix[:3, 3])
     waypoint: dict[str, Any] = {"time": plain(time), "position": plain(place[[0, 2]])}
@@ -161,8 +171,8 @@ def arrow(thing: bpy.types.Object, matrix: np.ndarray) -> np.ndarray:
     return matrix[:3, 2] if thing.empty_display_type == "SINGLE_ARROW" else -matrix[:3, 1]
 
 
-def _pin(thing: bpy.types.Object, world: ClipWorld, seconds: float | None, go: Any) -> dict[str, Any]:
-    first, last = _check(thing, world, seconds)
+def _pin(thing: bpy.types.Object, world: ClipWorld, part: Part, go: Any) -> dict[str, Any]:
+    first, last = _check(thing, world, part)
     place = world.to_clip(go(thing)[:3, 3])
     joint = thing.understudy_mark.joint
     if joint.endswith("ankle"):
@@ -170,11 +180,12 @@ def _pin(thing: bpy.types.Object, world: ClipWorld, seconds: float | None, go: A
     return {"joint": joint, "start": plain(first), "end": plain(last), "position": plain(place)}
 
 
-def _pose(thing: bpy.types.Object, world: ClipWorld, seconds: float | None, go: Any) -> dict[str, Any]:
+def _pose(thing: bpy.types.Object, world: ClipWorld, part: Part, go: Any) -> dict[str, Any]:
     state = thing.understudy_mark
     if state.when == "START":
         time = 0.0
     elif state.when == "END":
+        seconds = part[1]
         if seconds is None:
             raise BadInput(
                 f"The key pose “{thing.name}” is at the end, and the motion has no fixed length.",
@@ -183,7 +194,7 @@ def _pose(thing: bpy.types.Object, world: ClipWorld, seconds: float | None, go: 
             )
         time = seconds - FRAME
     else:
-        time, _ = _check(thing, world, seconds)
+        time, _ = _check(thing, world, part)
     pose, trans = poses.read(thing, world)
     return {"time": plain(time), "pose": plain(pose), **({"trans": plain(trans)} if state.place else {})}
 

@@ -525,6 +525,11 @@ def test_marks_outside_the_new_frames_are_counted(body: bpy.types.Object) -> Non
     asked = generate("turns round")
     assert len(asked["constraints"]["waypoints"]) == 1
     assert "1 marks lie outside" in backend.warning
+    add("PIN", (0.5, 0, 1), frame=50, joint="left_wrist").understudy_mark.frame_end = 100
+    add("POSE", frame=1, when="START")
+    asked = generate("turns round")["constraints"]
+    assert (asked["pins"][0]["start"], asked["pins"][0]["end"]) == (pytest.approx(49 / 30, abs=1e-4), 2.0)
+    assert "poses" not in asked and "2 marks lie outside" in backend.warning
 
 
 @pytest.mark.parametrize("fps", [24, 60])
