@@ -37,7 +37,7 @@ def _modules() -> list:
     from .direction import marks
     from .direction import operators as direction_operators
     from .direction import panel as direction_panel
-    from .library import asking, assets, folders
+    from .library import asking, assets, folders, words
     from .library import operators as library_operators
     from .library import panel as library_panel
     from .library import state as library_state
@@ -69,6 +69,7 @@ def _modules() -> list:
         library_state,
         asking,
         library_operators,
+        words,
         assets,
     ]
     return [

@@ -1,8 +1,9 @@
 """Motions as Blender assets: Actions marked with a picture and words, and whole asset files made of clips."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
@@ -13,11 +14,13 @@ from ...backend.motion.clip import Clip
 from ..actions import read_meta
 from ..bodymap import BodyMap, find_body
 from ..export_clip import clip_of, to_export
-from ..generate import refuse
+from ..generate import Timer, refuse
 from ..keying import key_clip, scene_rate
-from .operators import TOLD_KEY, read
+from ..translations import t
+from .operators import read
 from .state import library
 from .thumbnails import SIZE, thumbnail
+from .words import TOLD_KEY
 
 
 def mark(action: bpy.types.Action, clip: Clip, words: str = "") -> None:
@@ -93,80 +96,173 @@ class UNDERSTUDY_OT_library_to_assets(bpy.types.Operator, ExportHelper):
             return False
         return True
 
+    _writer: "AssetWriter | None" = None
+    _timer: Any = None
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            count, failed = write_assets(context, list(library(context).found), path)
-            if self.register_library:
-                _show_folder(context, path.parent)
+            self._writer = AssetWriter(context, list(library(context).found), path)
+            if not bpy.app.background:  # a clip at a time, so that the window stays alive
+                self._timer = Timer.add(context)
+                context.window_manager.modal_handler_add(self)
+                return {"RUNNING_MODAL"}
+            with self._writer:
+                while self._writer.step():
+                    pass
+                return self._finish(context)
         except UnderstudyError as error:
             return refuse(self, error)
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        assert self._writer is not None
+        if event.type == "ESC":
+            self.cancel(context)
+            self.report({"INFO"}, "Cancelled.")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if self._writer.step():
+                context.workspace.status_text_set(
+                    t(
+                        "{done} of {total} clips; Esc cancels",
+                        done=self._writer.done,
+                        total=self._writer.total,
+                    )
+                )
+                return {"RUNNING_MODAL"}
+            return self._finish(context)
+        except UnderstudyError as error:
+            return refuse(self, error)
+        finally:
+            if self._writer.over:
+                self.cancel(context)
+
+    def _finish(self, context: bpy.types.Context) -> set[str]:
+        assert self._writer is not None
+        self._writer.write()
+        if self.register_library:
+            _show_folder(context, self._writer.path.parent)
+        failed = self._writer.failed
         if failed:
             self.report({"WARNING"}, f"{len(failed)} clips were left out: {failed[0]}")
-        self.report({"INFO"}, f"Wrote {count} assets to {path.name}.")
+        self.report({"INFO"}, f"Wrote {len(self._writer.actions)} assets to {self._writer.path.name}.")
         return {"FINISHED"}
 
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Over, one way or the other: nothing of it stays in this file."""
+        Timer.remove(self._timer)
+        if self._writer is not None:
+            self._writer.close()
+        if context.workspace is not None:
+            context.workspace.status_text_set(None)
 
-def write_assets(context: bpy.types.Context, rows: list[Any], path: Path) -> tuple[int, list[str]]:
-    """Write clips as Actions marked as assets into a .blend; this file stays as it was.
+
+class AssetWriter:
+    """Clips become Actions marked as assets in a .blend, one by one; this file stays as it was.
 
     Args:
         context: its body is keyed in a copy that no scene sees.
         rows: with a ``path``, a ``name`` and a ``text`` each.
         path: of the .blend.
 
-    Returns:
-        How many were written, and why others were not.
+    Attributes:
+        failed: why clips were left out.
+        over: whether there is nothing more to do.
 
     Raises:
-        BadInput: there is no body, or no clip can be read.
-        JobFailed: the file cannot be written.
+        BadInput: there is no body, or no such folder.
     """
-    body = find_body(context)
-    if body is None:
-        raise BadInput("Add a body first: its bones say what is keyed.", field="body")
-    BodyMap.of(body)
-    if not path.parent.is_dir():
-        raise BadInput(f"The folder {path.parent} does not exist.", field="filepath")
-    # So that the assets can have the clips' names, which Actions of this file may have already.
-    own = [(action, action.name) for action in bpy.data.actions if action.library is None]
-    for i, (action, _) in enumerate(own):
-        action.name = f"Understudy aside {i}"
-    double = body.copy()
-    double.animation_data_clear()
-    actions: list[bpy.types.Action] = []
-    failed: list[str] = []
-    manager = context.window_manager
-    manager.progress_begin(0, len(rows))
-    hidden = path.with_name(f".{path.stem}.part.blend")
-    try:
-        for done, row in enumerate(rows):
-            manager.progress_update(done)
-            try:
-                clip = read(row)
-            except BadInput as error:
-                failed.append(error.message)
-                continue
-            # Kept by the next one taking its place otherwise: assign() drops what nothing uses.
-            action = key_clip(double, clip, name=row.name, start_frame=1, scene_fps=scene_rate(context.scene))
-            action.use_fake_user = True
-            actions.append(action)
+
+    def __init__(self, context: bpy.types.Context, rows: list[Any], path: Path) -> None:
+        body = find_body(context)
+        if body is None:
+            raise BadInput("Add a body first: its bones say what is keyed.", field="body")
+        BodyMap.of(body)
+        if not path.parent.is_dir():
+            raise BadInput(f"The folder {path.parent} does not exist.", field="filepath")
+        self.path = path
+        self.actions: list[bpy.types.Action] = []
+        self.failed: list[str] = []
+        self.over = False
+        self._rows = [Row(row.path, row.name, row.text) for row in rows]
+        self.done, self.total = 0, len(rows)
+        self._rate = scene_rate(context.scene)
+        # So that the assets can have the clips' names, which Actions of this file may have already.
+        self._own = [(action, action.name) for action in bpy.data.actions if action.library is None]
+        for i, (action, _) in enumerate(self._own):
+            action.name = f"Understudy aside {i}"
+        self._double = body.copy()
+        self._double.animation_data_clear()
+
+    def step(self) -> bool:
+        """Make the next clip an Action; whether there are more."""
+        if self.done == self.total:
+            return False
+        row = self._rows[self.done]
+        self.done += 1
+        try:
+            clip = read(row)
+            action = key_clip(self._double, clip, name=row.name, start_frame=1, scene_fps=self._rate)
+        except BadInput as error:
+            self.failed.append(error.message)
+        except ReferenceError:
+            self.over = True
+            raise JobFailed("Something was undone while the assets were written.") from None
+        else:
+            action.use_fake_user = True  # the next one would take its place otherwise
+            self.actions.append(action)
             mark(action, clip, row.text)
-        if not actions:
-            raise BadInput(f"None of the clips can be read. {failed[0]}" if failed else "There are no clips.")
-        bpy.data.libraries.write(str(hidden), set(actions), fake_user=True, compress=True)
-        os.replace(hidden, path)
-    except (OSError, RuntimeError) as error:
-        raise JobFailed(f"{path} cannot be written: {error}.") from error
-    finally:
-        manager.progress_end()
-        hidden.unlink(missing_ok=True)
-        bpy.data.objects.remove(double)
-        for action in actions:
-            bpy.data.actions.remove(action)
-        for action, name in own:
-            action.name = name
-    return len(actions), failed
+        return self.done < self.total
+
+    def write(self) -> None:
+        """Write the file.
+
+        Raises:
+            BadInput: no clip could be read.
+            JobFailed: the file cannot be written.
+        """
+        self.over = True
+        if not self.actions:
+            raise BadInput(
+                f"None of the clips can be read. {self.failed[0]}" if self.failed else "There are no clips."
+            )
+        hidden = self.path.with_name(f".{self.path.stem}.part.blend")
+        try:
+            bpy.data.libraries.write(str(hidden), set(self.actions), fake_user=True, compress=True)
+            os.replace(hidden, self.path)
+        except (OSError, RuntimeError, ReferenceError) as error:
+            raise JobFailed(f"{self.path} cannot be written: {error}.") from error
+        finally:
+            hidden.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Leave this file as it was."""
+        self.over = True
+        with suppress(ReferenceError):
+            bpy.data.objects.remove(self._double)
+        for action in self.actions:
+            with suppress(ReferenceError):
+                bpy.data.actions.remove(action)
+        for action, name in self._own:
+            with suppress(ReferenceError):
+                action.name = name
+        self._own = []
+
+    def __enter__(self) -> "AssetWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Row(NamedTuple):
+    """What is made an asset of."""
+
+    path: str
+    name: str
+    text: str
 
 
 def _show_folder(context: bpy.types.Context, folder: Path) -> None:

@@ -1,6 +1,5 @@
-"""Searching the library, looking at what was found, taking it over, and telling an Action in words."""
+"""Searching the library, looking at what was found, taking it over."""
 
-import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -9,21 +8,16 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ...backend.errors import BadInput, UnderstudyError
-from ...backend.motion.clip import Clip, resample
-from ...backend.motion.npz import clip_to_bytes
+from ...backend.motion.clip import Clip
 from ...backend.motion.reading import read_motion
 from .. import preferences, preview, take_files, takes
 from ..bodymap import find_body
 from ..client import backend, redraw
-from ..export_clip import clip_of, to_export
 from ..generate import refuse
 from ..preview import current
 from ..properties import remember
 from .asking import Asking
 from .state import LIMIT, UNDERSTUDY_PG_library, folders, library, select
-
-TOLD_KEY = "understudy_description"
-"""Custom property of an Action: what the backend sees in it."""
 
 
 def search(context: bpy.types.Context, query: str) -> None:
@@ -274,63 +268,6 @@ class UNDERSTUDY_OT_library_import(_RowOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class UNDERSTUDY_OT_describe(bpy.types.Operator):
-    bl_idname = "understudy.describe"
-    bl_label = "Describe"
-    bl_description = "Tell in words what the body's animation shows. The words stay with its Action"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if Asking.title:
-            cls.poll_message_set("A search or a description is under way")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        state = library(context)
-        try:
-            armature = to_export(context)
-            clip = resample(clip_of(context, armature, None, 0.0), 30.0)
-            animation = armature.animation_data
-            action = animation.action if animation is not None else None
-            params = {
-                "npz": base64.b64encode(clip_to_bytes(clip)).decode("ascii"),
-                "pack": context.scene.understudy.pack or "open",
-                "device": preferences.get().device,
-            }
-            uid = action.session_uid if action is not None else 0
-            name = action.name if action is not None else armature.name
-            Asking.start("Describing", "describe", params, lambda result: _told(state, uid, name, result))
-        except UnderstudyError as error:
-            return refuse(self, error)
-        if bpy.app.background:
-            self.report({"INFO"}, state.told or "Nothing was told.")
-        redraw()
-        return {"FINISHED"}
-
-
-def _told(state: UNDERSTUDY_PG_library, uid: int, name: str, result: Any) -> None:
-    texts = result.get("texts", []) if isinstance(result, dict) else []
-    state.told, state.told_of = "; ".join(str(text) for text in texts), name
-    action = next((action for action in bpy.data.actions if action.session_uid == uid), None)
-    if action is not None and action.is_editable and state.told:
-        action[TOLD_KEY] = state.told
-        if action.asset_data is not None:
-            action.asset_data.description = state.told
-    redraw()
-
-
-class UNDERSTUDY_OT_copy_description(bpy.types.Operator):
-    bl_idname = "understudy.copy_description"
-    bl_label = "Copy"
-    bl_description = "Copy the words to the clipboard"
-    bl_options = {"INTERNAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        context.window_manager.clipboard = library(context).told
-        return {"FINISHED"}
-
-
 CLASSES = (
     UNDERSTUDY_OT_library_add_folder,
     UNDERSTUDY_OT_library_remove_folder,
@@ -338,8 +275,6 @@ CLASSES = (
     UNDERSTUDY_OT_library_cancel,
     UNDERSTUDY_OT_library_preview,
     UNDERSTUDY_OT_library_import,
-    UNDERSTUDY_OT_describe,
-    UNDERSTUDY_OT_copy_description,
 )
 
 
