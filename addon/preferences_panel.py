@@ -12,8 +12,13 @@ from .setup_operators import Found
 from .tasks import Errand
 from .translations import t
 
-_WIDTH = 90
 _ICONS = {"ok": "CHECKMARK", "missing": "ERROR", "absent": "INFO"}
+
+
+def _width() -> int:
+    """How many characters of a label fit into the window of the preferences."""
+    region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale or 1.0
+    return max(int(((region.width if region else 600) / scale - 110) / 6.6), 40)
 
 
 def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
@@ -27,9 +32,9 @@ def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPrefer
     if Errand.title:
         layout.label(text=Errand.title, icon="SORTTIME")
     elif Errand.error is not None:
-        paragraph(layout, Errand.error.message, _WIDTH, icon="ERROR")
+        paragraph(layout, Errand.error.message, _width(), icon="ERROR")
         if Errand.error.hint:
-            paragraph(layout, Errand.error.hint, _WIDTH, icon="BLANK1")
+            paragraph(layout, Errand.error.hint, _width(), icon="BLANK1")
 
 
 def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
@@ -46,12 +51,12 @@ def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences)
     row.prop(settings, "python")
     row.operator("understudy.check_python")
     if Check.result:
-        paragraph(box, Check.result, _WIDTH, icon="ERROR" if Check.failed else "CHECKMARK")
+        paragraph(box, Check.result, _width(), icon="ERROR" if Check.failed else "CHECKMARK")
     if backend.python:
-        paragraph(box, t("In use: {path}", path=backend.python), _WIDTH, icon="BLANK1")
+        paragraph(box, t("In use: {path}", path=backend.python), _width(), icon="BLANK1")
     variable = preferences.PYTHON_VARIABLE
     paragraph(
-        box, t("The environment variable {name} overrides Python.", name=variable), _WIDTH, icon="BLANK1"
+        box, t("The environment variable {name} overrides Python.", name=variable), _width(), icon="BLANK1"
     )
     box.prop(settings, "engine")
     box.prop(settings, "device")
@@ -59,11 +64,9 @@ def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences)
     devices = ", ".join(str(d) for d in backend.info.get("devices", []) if d != "auto")
     if engines:
         found = t("Found: {engines}; {devices}", engines=engines, devices=devices)
-        paragraph(box, found, _WIDTH, icon="BLANK1")
-    row = box.row()
-    row.operator("understudy.open_log", icon="TEXT")
-    online = "Understudy works offline and downloads nothing."
-    row.label(text=online, icon="INTERNET_OFFLINE")
+        paragraph(box, found, _width(), icon="BLANK1")
+    box.operator("understudy.open_log", icon="TEXT")
+    paragraph(box, "Understudy works offline and downloads nothing.", _width(), icon="INTERNET_OFFLINE")
 
 
 def _draw_packs(box: bpy.types.UILayout) -> None:
@@ -95,9 +98,9 @@ def _draw_models(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) 
     box.prop(settings, "body_models")
     if Models.found:
         names = ", ".join(path.name for path in Models.found.values())
-        paragraph(box, t("Found: {names}", names=names), _WIDTH, icon="CHECKMARK")
+        paragraph(box, t("Found: {names}", names=names), _width(), icon="CHECKMARK")
     elif settings.body_models:
-        paragraph(box, "There is no SMPLX_NEUTRAL.npz or the like in this folder.", _WIDTH, icon="ERROR")
+        paragraph(box, "There is no SMPLX_NEUTRAL.npz or the like in this folder.", _width(), icon="ERROR")
 
 
 def _draw_check(box: bpy.types.UILayout) -> None:
@@ -107,6 +110,6 @@ def _draw_check(box: bpy.types.UILayout) -> None:
     for check in Found.checks:
         state = str(check.get("state"))
         said = f"{check.get('name')}: {check.get('detail')}"
-        paragraph(box, said, _WIDTH, icon=_ICONS.get(state, "QUESTION"))
+        paragraph(box, said, _width(), icon=_ICONS.get(state, "QUESTION"))
         if state != "ok" and check.get("hint"):
-            paragraph(box, str(check["hint"]), _WIDTH, icon="BLANK1")
+            paragraph(box, str(check["hint"]), _width(), icon="BLANK1")

@@ -7,7 +7,9 @@ itself; what is put together from parts, or wrapped to the width of a panel, goe
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ import bpy
 
 LANGUAGES = ("de_DE", "ja_JP", "zh_HANS")
 _CONTEXTS = ("*", "Operator")
+_NUMBER = re.compile(r"{(\d)}")
+
+_words: dict[str, dict[str, str]] = {}
+"""By language, read at registration."""
 
 
 def read(language: str) -> dict[str, str]:
@@ -26,9 +32,48 @@ def read(language: str) -> dict[str, str]:
 
 
 def t(message: str, **values: Any) -> str:
-    """A sentence in the language of the interface, its ``{placeholders}`` filled in."""
+    """A sentence in the language of the interface, its ``{placeholders}`` filled in.
+
+    A finished sentence that was put together elsewhere, such as an error's, is known by its pattern.
+    """
     translated = bpy.app.translations.pgettext_iface(message)
-    return translated.format(**values) if values else translated
+    if values:
+        return translated.format(**values)
+    if translated == message and bpy.app.translations.locale[:2] not in ("", "en"):
+        return by_pattern(message, _language(bpy.app.translations.locale))
+    return translated
+
+
+def _language(locale: str) -> str:
+    """Our file for one of Blender's locales; the empty string where there is none."""
+    short = "zh_HANS" if locale in ("zh_CN", "zh_HANS") else locale
+    return next((name for name in LANGUAGES if name == short or name.split("_")[0] == short), "")
+
+
+@lru_cache(maxsize=512)
+def by_pattern(message: str, language: str) -> str:
+    """A sentence such as ``"Line 3 says nothing."`` by the entry ``"Line {0} says nothing."``; else as it is."""
+    for pattern, words in _patterns(language) if language else ():
+        match = pattern.fullmatch(message)
+        if match:
+            return words.format(*match.groups())
+    return message
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """The numbered sentences, the most definite first."""
+    numbered = [(key, words) for key, words in _words.get(language, {}).items() if "{0}" in key]
+    numbered.sort(key=lambda entry: -len(entry[0]))
+    return [
+        (
+            re.compile(
+                "".join("(.+?)" if i % 2 else re.escape(part) for i, part in enumerate(_NUMBER.split(key)))
+            ),
+            words,
+        )
+        for key, words in numbered
+    ]
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -71,13 +116,17 @@ def _pieces(text: str) -> list[str]:
 
 
 def register() -> None:
-    words = {}
-    for language in LANGUAGES:
-        found = {(context, key): value for key, value in read(language).items() for context in _CONTEXTS}
-        words[language] = found
-    words["zh_CN"] = words["zh_HANS"]  # as older Blenders call it
-    bpy.app.translations.register(__package__, words)
+    _words.update({language: read(language) for language in LANGUAGES})
+    known = {
+        language: {(context, key): value for key, value in words.items() for context in _CONTEXTS}
+        for language, words in _words.items()
+    }
+    known["zh_CN"] = known["zh_HANS"]  # as older Blenders call it
+    bpy.app.translations.register(__package__, known)
 
 
 def unregister() -> None:
     bpy.app.translations.unregister(__package__)
+    _words.clear()
+    by_pattern.cache_clear()
+    _patterns.cache_clear()

@@ -1,0 +1,172 @@
+"""Every string of the add-on that a person sees, by reading its source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ADDON = Path(__file__).resolve().parents[2] / "addon"
+
+_KEYWORDS = {"text", "name", "description", "heading", "placeholder", "hint"}
+_ATTRIBUTES = {"bl_label", "bl_description", "bl_category"}
+# Calls, and which of their positional arguments are shown.
+_CALLS = {
+    "t": (0,),
+    "paragraph": (1,),
+    "fact": (1, 2),
+    "poll_message_set": (0,),
+    "_switch": (0,),
+    "_slider": (0, 1),
+    "_send": (0,),
+}
+_TABLES = {"STATES", "_STAGES", "_LABELS", "FIELDS", "FIRST_USE", "LABELS", "TITLES", "_WORDS", "WORDS"}
+# Not for the interface: names of threads, Actions, bones; the command line speaks English.
+_SKIPPED_FILES = {
+    "film_cli.py",
+    "render_cli.py",
+    "film_body_cli.py",
+    "contact_sheet.py",
+    "body.py",
+    "face.py",
+}
+_SKIPPED_FILES |= {
+    "scene.py",
+    "smplx_body.py",
+    "command.py",
+    "face_mesh.py",
+    "export_cli.py",
+    "retarget_cli.py",
+}
+
+
+def sources() -> Iterator[Path]:
+    for path in sorted(ADDON.rglob("*.py")):
+        if path.name not in _SKIPPED_FILES and not path.name.endswith("_cli.py"):
+            yield path
+
+
+def shown() -> dict[str, str]:
+    """English strings, and where each stands first."""
+    found: dict[str, str] = {}
+    for path in sources():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for text, line in _of(tree):
+            if any(letter.isalpha() for letter in text):
+                found.setdefault(text, f"{path.relative_to(ADDON)}:{line}")
+    return found
+
+
+def composed() -> dict[str, str]:
+    """Shown sentences that are put together with f"", their values as ``{0}``, ``{1}``…, and where each stands."""
+    found: dict[str, str] = {}
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                for value in _shown_values(node):
+                    for part in _joined(value):
+                        if _has_words(part):
+                            found.setdefault(_template(part), f"{path.relative_to(ADDON)}:{part.lineno}")
+    return found
+
+
+def _joined(value: ast.expr) -> Iterator[ast.JoinedStr]:
+    if isinstance(value, ast.JoinedStr):
+        yield value
+    elif isinstance(value, ast.IfExp):
+        yield from _joined(value.body)
+        yield from _joined(value.orelse)
+
+
+def _template(text: ast.JoinedStr) -> str:
+    parts, number = [], 0
+    for value in text.values:
+        if isinstance(value, ast.Constant):
+            parts.append(str(value.value))
+        else:
+            parts.append(f"{{{number}}}")
+            number += 1
+    return "".join(parts)
+
+
+def _has_words(text: ast.JoinedStr) -> bool:
+    constant = "".join(v.value for v in text.values if isinstance(v, ast.Constant))
+    return sum(letter.isalpha() for letter in constant) > 2
+
+
+def _of(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for value in _shown_values(node):
+                yield from _texts(value)
+            for keyword in node.keywords:
+                if keyword.arg == "items":
+                    for item in ast.walk(keyword.value):
+                        if isinstance(item, ast.Tuple):
+                            for part in item.elts[1:3]:
+                                yield from _texts(part)
+        elif isinstance(node, ast.Assign):
+            names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            if names & _ATTRIBUTES:
+                yield from _texts(node.value)
+            elif names & _TABLES:
+                yield from _table(node.value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            if node.target.id in _TABLES:
+                yield from _table(node.value)
+        elif isinstance(node, ast.FunctionDef) and (
+            node.name.startswith("why_") or node.name == "description"
+        ):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Return) and part.value is not None:
+                    yield from _texts(part.value)
+
+
+def _shown_values(call: ast.Call) -> Iterator[ast.expr]:
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    for index in _CALLS.get(name, ()):
+        if index < len(call.args):
+            yield call.args[index]
+    if name == "report" and len(call.args) == 2:
+        yield call.args[1]
+    if name in ("BadInput", "JobFailed") and call.args:
+        yield call.args[0]
+    if name in (
+        "Thread",
+        "replace",
+        "add_argument",
+        "new",
+        "new_sound",
+        "key_clip",
+        "add_body",
+        "update",
+        "add",
+    ):
+        return
+    for keyword in call.keywords:
+        if keyword.arg in _KEYWORDS:
+            yield keyword.value
+
+
+def _table(value: ast.expr) -> Iterator[tuple[str, int]]:
+    for part in ast.walk(value):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and _is_words(part.value):
+            yield part.value, part.lineno
+
+
+def _is_words(text: str) -> bool:
+    """Neither an identifier nor an icon."""
+    return (not text.isupper() and not text.islower()) or " " in text
+
+
+def _texts(value: ast.expr) -> Iterator[tuple[str, int]]:
+    """The constants that an expression may be."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value, value.lineno
+    elif isinstance(value, ast.IfExp):
+        yield from _texts(value.body)
+        yield from _texts(value.orelse)
+    elif isinstance(value, ast.BoolOp):
+        for part in value.values:
+            yield from _texts(part)

@@ -1,0 +1,112 @@
+"""Everything that is shown has German, Japanese and Chinese words, which say as much as the English ones."""
+
+from __future__ import annotations
+
+import re
+
+import bpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.addon import translations
+from understudy.addon.translations import LANGUAGES, by_pattern, read, wrapped
+
+from . import strings
+
+_PLACEHOLDER = re.compile(r"{\w*}")
+_SPOKEN = {"sneaking"}  # an example of a prompt, and prompts are English
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_shown_string_is_translated(language: str) -> None:
+    words = read(language)
+    missing = {
+        text: where for text, where in (strings.shown() | strings.composed()).items() if text not in words
+    }
+    assert not missing, "\n".join(f"{where}: {text}" for text, where in missing.items())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_placeholders_agree(language: str) -> None:
+    for text, translated in read(language).items():
+        assert sorted(_PLACEHOLDER.findall(text)) == sorted(_PLACEHOLDER.findall(translated)), text
+        assert translated.strip() == translated != "", text
+        assert text.endswith("…") == translated.endswith("…"), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_left_over(language: str) -> None:
+    """What is shown no longer needs no translation."""
+    known = set(strings.shown()) | set(strings.composed())
+    assert set(read(language)) - known == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "letters"), [("ja_JP", r"[\u3040-\u9fff]"), ("zh_HANS", r"[\u4e00-\u9fff]")]
+)
+def test_sentences_are_in_the_language(language: str, letters: str) -> None:
+    for text, translated in read(language).items():
+        if len(text.split()) > 3 and text not in _SPOKEN:
+            assert re.search(letters, translated), text
+
+
+def test_every_class_and_property_is_translated() -> None:
+    """What the source does not show at a glance: names and descriptions as Blender holds them."""
+    words, missing = read("de_DE"), []
+    for name in dir(bpy.types):
+        if not name.startswith("UNDERSTUDY_"):
+            continue
+        cls = getattr(bpy.types, name)
+        texts = [getattr(cls, "bl_label", ""), getattr(cls, "bl_description", "")]
+        declared = {key for base in cls.__mro__ for key in vars(base).get("__annotations__", ())}
+        for entry in cls.bl_rna.properties:
+            if entry.identifier not in declared or entry.is_hidden:
+                continue
+            texts += [entry.name, entry.description]
+        missing += [(name, t) for t in texts if t and len(t) > 2 and _spelled(t) and t not in words]
+    patterned = [entry for entry in missing if by_pattern(entry[1], "de_DE") == entry[1]]
+    assert not [m for m in patterned if m[1] not in _BLENDERS], patterned
+
+
+_BLENDERS = {"Name", "Filter", "Filepath", "Directory", "File Path", "Operator File List Element"}
+
+
+def _spelled(text: str) -> bool:
+    return text[0].isupper() and " " in text
+
+
+def test_composed_sentences_are_known_by_their_pattern() -> None:
+    assert by_pattern("Line 3 says nothing.", "de_DE") == "Zeile 3 sagt nichts."
+    assert by_pattern("“a {b}” has no animation.", "de_DE") == "„a {b}“ hat keine Animation."
+    assert by_pattern("Quite another sentence.", "de_DE") == "Quite another sentence."
+    assert by_pattern("Line 3 says nothing.", "") == "Line 3 says nothing."
+
+
+def test_blenders_names_of_languages_are_known() -> None:
+    known = {
+        "de_DE": "de_DE",
+        "de": "de_DE",
+        "ja_JP": "ja_JP",
+        "zh_CN": "zh_HANS",
+        "zh_HANS": "zh_HANS",
+        "fr_FR": "",
+    }
+    assert {name: translations._language(name) for name in known} == known
+
+
+@given(st.text(max_size=200), st.integers(16, 80))
+def test_wrapping_loses_nothing_and_keeps_the_width(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_wide_letters_count_twice(language: str) -> None:
+    text = max(read(language).values(), key=len)
+    lines = wrapped(text, 30)
+    assert len(lines) > 2
+    widest = 15 if language != "de_DE" else 30
+    wide = [sum(ord(letter) > 0x2FFF for letter in line) for line in lines]
+    assert max(wide) <= widest + 1
