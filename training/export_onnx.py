@@ -40,8 +40,6 @@ def exportable(config: PackConfig) -> str:
     if language.backbone or language.model_type != "llama":
         kind = language.backbone.get("model_type", language.model_type)
         return f"Its language model is a {kind}; graphs are written of the package's own llama alone."
-    if config.diffusion.sound or config.diffusion.words or not config.diffusion.plan:
-        return "Its denoiser hears a voice itself, which no graph is written of yet: the torch engine performs it."
     return ""
 
 

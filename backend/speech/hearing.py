@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..motion.rhythm import PER_LATENT
+from ..text import WIDTH
 from .features import FPS, SpeechFeatures
 from .spectrum import MELS
 from .words import Word
@@ -65,22 +66,28 @@ def latent_sound(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def spoken(
-    words: Sequence[Word], embed: Callable[[list[str]], np.ndarray], length: int, first: int = 0
+    words: Sequence[Word],
+    embed: Callable[[list[str]], np.ndarray],
+    length: int,
+    first: int = 0,
+    width: int = WIDTH,
 ) -> np.ndarray:
-    """Embeddings (length, D) of what is said in each latent frame: the mean over its time, zero in pauses.
+    """Embeddings (length, width) of what is said in each latent frame: the mean over its time, zero in pauses.
 
     Args:
         words: with their seconds.
-        embed: texts to (N, D).
+        embed: different texts to (N, width) of unit length; here each number is of about unit size.
         length: latent frames.
         first: the frame, at 30 a second, that the first of them begins with.
+        width: of an embedding.
     """
     said = [word for word in words if word.text.strip()]
-    table = embed([word.text for word in said]) if said else embed(["a"])[:0]
-    result = np.zeros((length, table.shape[1]), np.float32)
-    for word, vector in zip(said, table, strict=True):
+    result = np.zeros((length, width), np.float32)
+    texts = list(dict.fromkeys(word.text for word in said))
+    table = dict(zip(texts, embed(texts), strict=True)) if texts else {}
+    for word in said:
         span = (np.array([word.start, word.end]) * FPS - first) / PER_LATENT
         low, high = np.clip(span, 0.0, length)
         for frame in range(int(low), int(np.ceil(high))):
-            result[frame] += max(min(high, frame + 1.0) - max(low, float(frame)), 0.0) * vector
-    return result
+            result[frame] += max(min(high, frame + 1.0) - max(low, float(frame)), 0.0) * table[word.text]
+    return result * np.float32(np.sqrt(width))

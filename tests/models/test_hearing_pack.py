@@ -21,7 +21,6 @@ from understudy.backend.speech.hearing import HEARD
 from understudy.backend.speech.voice import Voice
 from understudy.backend.speech.words import Word
 from understudy.backend.telling import hear
-from understudy.training.export_onnx import export_pack
 
 from ..speech.voices import RATE, speak
 from .conftest import TOKENIZERS, make_pack
@@ -45,7 +44,7 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = make_pack(
         tmp_path_factory.mktemp("hearing"), conditions=False, parts=(*TOKENIZERS, "face"), heard=heard
     )
-    return load_pipeline(str(folder), "cpu")
+    return load_pipeline(str(folder), "cpu", "torch")
 
 
 def perform(pipeline: Pipeline, **wishes: object) -> Clip:
@@ -92,9 +91,18 @@ def test_words_are_heard_where_they_are_known(hearing: Pipeline, voices: list[Pa
     )
 
 
-def test_no_graphs_are_written_of_it(hearing: Pipeline) -> None:
-    with pytest.raises(BadInput, match="hears a voice itself"):
-        export_pack(hearing.pack.path)
+def test_both_engines_hear_the_same(hearing: Pipeline, voices: list[Path]) -> None:
+    other = load_pipeline(str(hearing.pack.path), "cpu", "onnx")
+    transcript = "well this is what I say"
+    one, two = (
+        perform(pipeline, speech=str(voices[0]), transcript=transcript) for pipeline in (hearing, other)
+    )
+    assert other.engine.name == "onnx"
+    np.testing.assert_allclose(one.poses, two.poses, atol=2e-3)
+    assert one.expressions is not None and two.expressions is not None
+    np.testing.assert_allclose(one.expressions, two.expressions, atol=2e-3)
+    untold = perform(hearing, speech=str(voices[0]))
+    assert np.abs(untold.poses - one.poses).max() > 1e-3
 
 
 def face(folder: Path, *, commercial: bool = False) -> FaceModel:

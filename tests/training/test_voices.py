@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
@@ -86,17 +88,32 @@ def test_a_stretch_is_heard_from_its_own_frame_on(store: Path) -> None:
 
 def test_words_are_there_while_they_are_spoken(store: Path) -> None:
     def embed(texts: list[str]) -> np.ndarray:
-        return np.eye(2)[[["hello", "there"].index(text) for text in texts]]
+        return np.eye(2)[[["hello", "there"].index(text) for text in texts]] / np.sqrt(2)
 
     words = [Word(*word) for word in SAID]
-    said = spoken(words, embed, 12)
+    said = spoken(words, embed, 12, width=2)
     # "hello" is spoken from frame 12 to 24, "there" from 27 to 42: latent frames 3 to 6 and 6.75 to 10.5.
     expected = np.zeros((12, 2))
     expected[3:6, 0] = 1.0
     expected[6, 1], expected[7:10, 1], expected[10, 1] = 0.25, 1.0, 0.5
     np.testing.assert_allclose(said, expected, atol=1e-6)
-    np.testing.assert_allclose(spoken(words, embed, 4, first=24), said[6:10], atol=1e-6)
-    assert not spoken([], lambda texts: np.zeros((len(texts), 2)), 3).any()
+    np.testing.assert_allclose(spoken(words, embed, 4, first=24, width=2), said[6:10], atol=1e-6)
+    assert spoken([], embed, 3).shape == (3, 384) and not spoken([], embed, 3).any()
+
+
+@given(
+    spans=st.lists(st.tuples(st.floats(0, 9), st.floats(0.01, 3)), max_size=6),
+    first=st.integers(0, 200),
+    length=st.integers(1, 40),
+)
+def test_every_word_counts_for_as_long_as_it_is_spoken(
+    spans: list[tuple[float, float]], first: int, length: int
+) -> None:
+    words = [Word("a", start, start + seconds) for start, seconds in spans]
+    said = spoken(words, lambda texts: np.ones((len(texts), 1)), length, first, width=1)
+    begin, end = first / 30, first / 30 + length * 4 / 30
+    inside = sum(max(min(w.end, end) - max(w.start, begin), 0.0) for w in words)
+    assert said.sum() * 4 / 30 == pytest.approx(inside, abs=1e-3)
 
 
 def test_sound_of_silence_and_past_the_end_is_the_same_as_recorded_silence() -> None:
