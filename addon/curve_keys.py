@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import bpy
 import numpy as np
 
 _POINTS = ("co", "handle_left", "handle_right")
-_ENUMS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
-_FLOATS = ("back", "amplitude", "period")
+_ENUMS = ("interpolation", "handle_left_type", "handle_right_type", "type")
+_EASING = {"easing": np.int32, "back": np.float32, "amplitude": np.float32, "period": np.float32}
+"""Read only where a key's interpolation is one that eases."""
 
 
+SAME = 0.011
+"""Frames: Blender makes one of two keys that are closer."""
+
+
+@lru_cache
 def _number(name: str, value: str) -> int:
     return int(bpy.types.Keyframe.bl_rna.properties[name].enum_items[value].value)
 
@@ -34,8 +41,10 @@ class Keys:
             values[name] = np.empty(2 * count, np.float32)
         for name in _ENUMS:
             values[name] = np.empty(count, np.int32)
-        for name in _FLOATS:
-            values[name] = np.empty(count, np.float32)
+        interpolation = np.empty(count, np.int32)
+        curve.keyframe_points.foreach_get("interpolation", interpolation)
+        if (interpolation > _number("interpolation", "BEZIER")).any():
+            values |= {name: np.empty(count, kind) for name, kind in _EASING.items()}
         for name, array in values.items():
             curve.keyframe_points.foreach_get(name, array)
         for name in _POINTS:
@@ -52,7 +61,7 @@ class Keys:
         curve.keyframe_points.clear()
         curve.keyframe_points.add(count)
         # Enums first: a handle's place is kept only where its type lets it be free.
-        for name in (*_ENUMS, *_FLOATS, *_POINTS):
+        for name in sorted(self.values, key=lambda name: name in _POINTS):
             curve.keyframe_points.foreach_set(name, np.ascontiguousarray(self.values[name]).ravel())
         curve.update()
 
@@ -64,7 +73,7 @@ class Keys:
             value: of the curve there.
         """
         free = _number("handle_left_type", "FREE")
-        found = np.flatnonzero(np.abs(self.frames - frame) < 1e-3)
+        found = np.flatnonzero(np.abs(self.frames - frame) < SAME)
         if len(found):
             i = int(found[0])
             self.values["handle_left_type"][i] = self.values["handle_right_type"][i] = free
@@ -123,8 +132,8 @@ class Keys:
             hold: let the last of them stand still until the key after.
         """
         linear = _number("interpolation", "LINEAR")
-        before = self.frames < first + 1e-3
-        after = self.frames > last - 1e-3
+        before = self.frames < first + SAME
+        after = self.frames > last - SAME
         count = len(frames)
         free = _number("handle_left_type", "FREE")
         points = np.stack([frames, values], axis=1).astype(np.float32)

@@ -8,13 +8,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from understudy.addon.actions import channels_of
 from understudy.addon.body import _armature
 from understudy.addon.curve_keys import Keys
-from understudy.addon.keying import clip_from_action
+from understudy.addon.keying import clip_from_action, evaluated
 from understudy.addon.splice import splice, why_not
 from understudy.backend.motion.clip import Clip
 
@@ -133,6 +133,29 @@ def test_the_sign_of_a_quaternion_never_swings_the_joint(body: bpy.types.Object)
         assert np.linalg.norm(q) > 0.9, frame
 
 
+@pytest.mark.skipif(bpy.app.version < (4, 4), reason="slots came with Blender 4.4")
+def test_the_slot_stays(body: bpy.types.Object) -> None:
+    """Peers' bug: the slot was lost at the second generation, and the animation stopped."""
+    by_hand(body)
+    slot = body.animation_data.action_slot.identifier
+    for _ in range(2):
+        new = splice(body, new_motion(60), name="fill", start_frame=1, scene_fps=30, first=20, last=40)
+        assert body.animation_data.action_slot.identifier == slot
+        assert [s.identifier for s in new.slots] == [slot]
+
+
+def test_easing_outside_is_kept(body: bpy.types.Object) -> None:
+    by_hand(body)
+    key = curves(body)[('pose.bones["pelvis"].location', 2)].keyframe_points[0]
+    key.interpolation, key.easing, key.amplitude = "ELASTIC", "EASE_OUT", 0.7
+    before = sampled(body, np.arange(1, 20))
+    splice(body, new_motion(60), name="fill", start_frame=1, scene_fps=30, first=20, last=40)
+    key = curves(body)[('pose.bones["pelvis"].location', 2)].keyframe_points[0]
+    assert (key.interpolation, key.easing, round(key.amplitude, 3)) == ("ELASTIC", "EASE_OUT", 0.7)
+    for name, values in before.items():
+        assert np.allclose([curves(body)[name].evaluate(f) for f in np.arange(1, 20)], values, atol=2e-5)
+
+
 def test_what_else_moves_the_body_is_named(body: bpy.types.Object) -> None:
     assert why_not(body) == "It has no Action."
     by_hand(body)
@@ -144,7 +167,17 @@ def test_what_else_moves_the_body_is_named(body: bpy.types.Object) -> None:
     assert "NLA" in why_not(body)
 
 
+def test_curves_are_read_as_blender_plays_them(body: bpy.types.Object) -> None:
+    by_hand(body)
+    frames = np.arange(-3.0, 70.0)
+    curve = curves(body)[('pose.bones["pelvis"].location', 2)]
+    assert np.allclose(evaluated(curve, frames), [curve.evaluate(f) for f in frames], atol=1e-6)
+    curve.modifiers.new("CYCLES")
+    assert np.allclose(evaluated(curve, frames), [curve.evaluate(f) for f in frames], atol=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
+@example([(1.0, 0.0), (1.0, 0.0), (1.0, 1.0)], 0.49609375, "AUTO", "BEZIER")  # too close to a key
 @given(
     st.lists(st.tuples(st.floats(1, 9), st.floats(-5, 5)), min_size=2, max_size=5),
     st.floats(0.02, 0.98),
