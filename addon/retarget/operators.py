@@ -11,6 +11,7 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
 from ...backend.motion.mapping import Mapping, mapping_from_json, slot_label
+from ...backend.motion.reading import read_motion
 from ...backend.motion.retarget import Retargeter
 from ..bodymap import find_body
 from ..client import redraw
@@ -89,7 +90,7 @@ def take_source(context: bpy.types.Context, rig: bpy.types.Object, path: str) ->
     scene = context.scene
     if path:
         path = bpy.path.abspath(path)
-        return Source(npz.read_clip(path), os.path.splitext(os.path.basename(path))[0], scene.frame_current)
+        return Source(read_motion(path).clip, os.path.splitext(os.path.basename(path))[0], scene.frame_current)
     body = find_body(context)
     if body is None or body == rig:
         raise BadInput(
@@ -162,6 +163,7 @@ class UNDERSTUDY_OT_retarget(bpy.types.Operator):
                 root=settings.root if self.root == "PANEL" else self.root,
                 mute=settings.mute,
                 fit=settings.fit,
+                controls=settings.controls,
             )
         except UnderstudyError as error:
             return refuse(self, error)
