@@ -15,6 +15,7 @@ from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
 from .direction import keys
 from .direction.direct import Direction, lasting, without_way
+from .direction.seams import softened
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
@@ -132,6 +133,7 @@ class Pipeline:
         for row, number in enumerate(numbers):
             report("clean-up")(row, len(numbers))
             motion = clip_from_features({part: values[row] for part, values in features.items()})
+            motion = softened(motion, *self._borders(performance, len(before), made, len(after)))
             clip, lead = self._in_time(performance, motion, len(before), made)
             direction = Direction(params.constraints, performance.gap, lead, performance.ends_with_path)
             clip = direction.staged(clip, clean=params.cleanup)
@@ -213,6 +215,7 @@ class Pipeline:
             params.steps or self.config.sampling.steps,
             tell(self.engine, self.config, section, params.samples, heard),
             [np.random.default_rng((*section.seed, sample)) for sample in range(params.samples)],
+            stays=params.prompt is None and params.lower is None,
         )
         talk = Talk(
             voice,
@@ -252,6 +255,14 @@ class Pipeline:
             before,
             after,
         )
+
+    def _borders(
+        self, performance: Performance, known: int, made: int, arriving: int
+    ) -> tuple[list[int], int | None]:
+        """Frames at which something new begins, and the first of what is arrived at."""
+        lengths = [known, *(section.length or made for section in performance.sections[:-1])]
+        borders = [int(at) * self.config.stride for at in np.cumsum(lengths) if at]
+        return borders, (known + made) * self.config.stride if arriving else None
 
     def _in_time(self, performance: Performance, motion: Clip, known: int, made: int) -> tuple[Clip, int]:
         """What was performed, at the speed and the frame rate that it is played at, and its frames before an edit.

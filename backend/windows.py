@@ -21,6 +21,7 @@ from .engines.base import Engine
 from .errors import Cancelled
 from .motion.clip import Clip
 from .motion.features import FIELDS, FPS, Start, clip_from_features
+from .motion.filters import gaussian
 from .motion.skeleton import J0
 from .pack_config import PackConfig
 from .planning import Codes, plan
@@ -31,6 +32,8 @@ BLOCK = 144
 MARGIN = 18
 """Latent frames on either side of a window that it is made with, and that are not kept: what clean-up and gestures look
 at."""
+SLOW = 0.65
+"""Seconds over which a body that stays is brought back to its place; three times as long is within the margins."""
 FIELD = 12
 """Latent frames on either side that a decoder looks at, at least."""
 
@@ -55,6 +58,7 @@ class Performer:
         guidance, steps: of the refiner.
         told: what is performed, with the conditions of the whole voice.
         rngs: one generator per sample.
+        stays: whether the body keeps its place and its direction.
     """
 
     engine: Engine
@@ -63,6 +67,7 @@ class Performer:
     steps: int
     told: Told
     rngs: list[np.random.Generator]
+    stays: bool = False
 
     def windows(self, frames: int, on_step: OnStep) -> Iterator[Window]:
         """The motion in the order of time. Heading and place go on from window to window.
@@ -77,7 +82,8 @@ class Performer:
             0,
         )
         arriving = self._latents(length, on_step)
-        starts = [Start()] * len(self.rngs)
+        border = [Start()] * len(self.rngs)
+        """Where the samples are when the window begins."""
         borders = np.linspace(0, length, max(round(length / BLOCK), 1) + 1).round().astype(int).tolist()
         try:
             for core, end in pairwise(borders):
@@ -91,11 +97,16 @@ class Performer:
                 clips = []
                 for sample in range(len(self.rngs)):
                     mine = {part: values[sample, here] for part, values in features.items()}
-                    clip = clip_from_features(mine, starts[sample])
+                    if self.stays:
+                        mine["lower_trans"] = staying(mine["lower_trans"])
+                    course = _course(mine["lower_trans"])
+                    start = _start(course, (core - first) * stride, border[sample])
+                    clip = clip_from_features(mine, start)
                     clips.append(clip)
                     if end < length:
-                        after = (end - MARGIN - first) * stride
-                        starts[sample] = _start(mine["lower_trans"], clip, starts[sample], after)
+                        at = (end - first) * stride
+                        place = clip.trans[at] + J0
+                        border[sample] = Start(start.yaw + course[at, 0], float(place[0]), float(place[2]))
                 yield Window(first * stride, core * stride, min(end * stride, frames), clips)
         finally:
             arriving.close()
@@ -185,8 +196,33 @@ def _part(on_step: OnStep, index: int, count: int) -> OnStep:
     return lambda done, total: on_step(index * total + done, count * total)
 
 
-def _start(lower: np.ndarray, clip: Clip, start: Start, frame: int) -> Start:
-    """Where a window stands that begins at this frame of the one before."""
-    rates = lower[1 : frame + 1, FIELDS["lower_trans"]["yaw_rate"].start].astype(np.float64)
-    place = clip.trans[frame] + J0
-    return Start(float(start.yaw + rates.sum() / FPS), float(place[0]), float(place[2]))
+def staying(lower: np.ndarray) -> np.ndarray:
+    """Features (T, F) of a body that does not leave its place nor turn away: without what is slow in its rates."""
+    fields = FIELDS["lower_trans"]
+    result = np.array(lower)
+    rates = slice(fields["yaw_rate"].start, fields["velocity"].stop)
+    result[:, rates] -= gaussian(lower[:, rates].astype(np.float64), SLOW * FPS)
+    return result
+
+
+def _course(lower: np.ndarray) -> np.ndarray:
+    """(T, 3) yaw, x and z of features (T, F) that begin at the origin, as :func:`clip_from_features` lays them."""
+    fields = FIELDS["lower_trans"]
+    rates = lower[:, fields["yaw_rate"].start : fields["velocity"].stop].astype(np.float64) / FPS
+    rates[0] = 0.0
+    yaw = np.cumsum(rates[:, 0])
+    before = np.concatenate([yaw[:1], yaw[:-1]])
+    x = np.cumsum(np.cos(before) * rates[:, 1] + np.sin(before) * rates[:, 2])
+    z = np.cumsum(np.cos(before) * rates[:, 2] - np.sin(before) * rates[:, 1])
+    return np.stack([yaw, x, z], axis=1)
+
+
+def _start(course: np.ndarray, frame: int, wanted: Start) -> Start:
+    """Where a course (T, 3) must begin to be at a place, and to face as wanted, in one of its frames."""
+    yaw = wanted.yaw - course[frame, 0]
+    x, z = course[frame, 1:]
+    return Start(
+        float(yaw),
+        float(wanted.x - np.cos(yaw) * x - np.sin(yaw) * z),
+        float(wanted.z - np.cos(yaw) * z + np.sin(yaw) * x),
+    )
