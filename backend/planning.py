@@ -233,8 +233,9 @@ def _write(
                 for s, rng in zip(scores, rngs, strict=True)
             ]
         )
-        gain = log_softmax(wanted) - log_softmax(free)
-        gains.append(gain[np.arange(len(chosen)), chosen])
+        if sampling.candidates > 1:  # otherwise there is nothing to compare
+            gain = log_softmax(wanted) - log_softmax(free)
+            gains.append(gain[np.arange(len(chosen)), chosen])
         return chosen
 
     context = writer.written if writer.written < config.max_length else config.max_length // 2

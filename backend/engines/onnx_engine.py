@@ -34,7 +34,7 @@ class OnnxEngine(OnnxPlanner):
         self._folder, self._config, self._asked = folder, config, chosen
         self._index = read_index(folder / GRAPHS)
         state = read_weights(folder / "language.safetensors")
-        super().__init__(config.language, self._session_of("language", state), state)
+        super().__init__(config.language, self._session_of("language", state, alone=True), state)
         state = read_weights(folder / "diffusion.safetensors")
         self._denoiser = self._session_of("denoiser", state)
         self.alphas = restored(state, "alphas").astype(np.float64)
@@ -50,14 +50,14 @@ class OnnxEngine(OnnxPlanner):
         sessions = (self._session, self._denoiser, *self._decoders.values())
         self.device = chosen if all(session.device == chosen for session in sessions) else "cpu"
 
-    def _session_of(self, name: str, state: dict[str, np.ndarray]) -> Session:
+    def _session_of(self, name: str, state: dict[str, np.ndarray], *, alone: bool = False) -> Session:
         if name not in self._index:
             raise JobFailed(
                 f"The pack {self._folder.name} lacks the graph {name}.",
                 hint=f"Write it with: understudy-train export-onnx {self._folder}",
             )
         path = self._folder / GRAPHS / f"{name}.onnx"
-        return Session(path, self._index[name].expressions, state, self._asked)
+        return Session(path, self._index[name].expressions, state, self._asked, alone=alone)
 
     def encode_text(self, prompts: list[str]) -> TextEmbedding:
         return self._text.encode(prompts)

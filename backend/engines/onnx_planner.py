@@ -41,7 +41,7 @@ class OnnxPlanner:
     """
 
     def __init__(self, config: LanguageConfig, session: Session, state: Mapping[str, np.ndarray]) -> None:
-        self._language, self._session = config, session
+        self.language, self._session = config, session
         vocabulary = Vocabulary.build(config)
         self._table = restored(state, "embedding.weight")
         self._offsets = np.array([vocabulary.starts[part] for part in config.parts])
@@ -85,7 +85,7 @@ class OnnxPlanner:
         if rhythm is not None and self._rhythm is not None:
             inputs = inputs + rhythm @ self._rhythm
         results = self._read(state, inputs)
-        return {part: results[f"scores_{part}"].numpy() for part in self._language.parts}
+        return {part: results[f"scores_{part}"].numpy() for part in self.language.parts}
 
     def tell_step(self, state: _Plan, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         if rows is not None:
@@ -127,8 +127,8 @@ class OnnxPlanner:
 
     def _empty(self, batch: int) -> dict[str, Any]:
         """The cache before anything is read."""
-        heads = self._language.heads
-        nothing = np.zeros((batch, heads, 0, self._language.width // heads), np.float32)
+        heads = self.language.heads
+        nothing = np.zeros((batch, heads, 0, self.language.width // heads), np.float32)
         return {
             name: ort.OrtValue.ortvalue_from_numpy(nothing)
             for name in self._session.inputs

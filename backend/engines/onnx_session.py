@@ -68,15 +68,24 @@ class Session:
         expressions: its initializers, as :mod:`.onnx_weights` reads them.
         state: the tensors of the weights' file.
         device: of :data:`PROVIDERS`; where it fails, the CPU takes over and the log says so.
+        alone: with one thread, for a graph whose calls are too short to be divided: on two cores a token's step
+            gains nothing from the second and, where another program keeps it busy, loses a third.
 
     Raises:
         JobFailed: the graph cannot be loaded at all.
     """
 
     def __init__(
-        self, path: Path, expressions: Sequence[str], state: Mapping[str, np.ndarray], device: str
+        self,
+        path: Path,
+        expressions: Sequence[str],
+        state: Mapping[str, np.ndarray],
+        device: str,
+        *,
+        alone: bool = False,
     ) -> None:
         self.device = device
+        self._threads = 1 if alone else threads()
         weights = {name: evaluate(name, state) for name in expressions}
         try:
             self._session = self._open(path, weights, device)
@@ -93,10 +102,9 @@ class Session:
         self.inputs = [one.name for one in self._session.get_inputs()]
         self.outputs = [one.name for one in self._session.get_outputs()]
 
-    @staticmethod
-    def _open(path: Path, weights: Mapping[str, np.ndarray], device: str) -> Any:
+    def _open(self, path: Path, weights: Mapping[str, np.ndarray], device: str) -> Any:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads()
+        options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         # Blender is a busy neighbour: threads that wait by spinning take its cores and lose their own.

@@ -33,7 +33,7 @@ class OnnxTextEncoder:
         shipped = compact_weights(folder)
         state = read_weights(shipped) if shipped else compacted(read_weights(folder / "model.safetensors"))
         entry = read_index(GRAPH)["text"]
-        self._session = Session(GRAPH / "text.onnx", entry.expressions, state, device)
+        self._session = Session(GRAPH / "text.onnx", entry.expressions, state, device, alone=True)
         prefix = "embeddings.word_embeddings.weight"
         # The table of words stays in eight bits: a prompt needs a handful of its rows.
         self._words = {name: value for name, value in state.items() if name.startswith(prefix)}

@@ -215,15 +215,15 @@ class Denoiser(nn.Module):
             given = style_known.to(noisy.dtype)
             told = style_known.any(dim=1, keepdim=True).to(noisy.dtype)
             step = step + told * self.style(torch.cat([(2 * style - 1) * given, given], dim=-1))
-        words = [self.no_text.expand(len(x), -1, -1), self.text(whole.tokens)]
+        reads = [self.no_text.expand(len(x), -1, -1), self.text(whole.tokens)]
         masks = [torch.ones_like(text_mask[:, :1]), whole.mask]
         for i, half in enumerate(HALVES if self.config.halves and halves else ()):
             if halves is not None and half in halves:
                 own = halves[half]
-                words.append(self.text(own.tokens) + self.roles[i])
+                reads.append(self.text(own.tokens) + self.roles[i])
                 masks.append(own.mask)
                 step = step + self.pooled_halves[half](own.pooled())
-        read, read_mask = torch.cat(words, dim=1), torch.cat(masks, dim=1)
+        read, read_mask = torch.cat(reads, dim=1), torch.cat(masks, dim=1)
         for block in self.blocks:
             x = block(x, step, read, mask, read_mask)
         return self.output(self.norm(x))

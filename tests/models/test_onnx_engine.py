@@ -88,7 +88,7 @@ def test_eight_bits_change_a_sentence_by_less_than_a_hundredth() -> None:
 @pytest.mark.parametrize("manner", [False, True])
 def test_plans_are_written_alike_step_by_step(engines: Engines, ends: bool, manner: bool) -> None:
     rng = np.random.default_rng(0)
-    text = aligned([prompts(rng, 2, 7), no_text(engines[0]._language, 1)])
+    text = aligned([prompts(rng, 2, 7), no_text(engines[0].language, 1)])
     wishes: dict[str, Any] = {}
     if manner:
         wishes["style"] = rng.standard_normal((3, 10)).astype(np.float32)
@@ -108,7 +108,7 @@ def test_captions_are_told_alike_in_beams_that_change_places(engines: Engines) -
     rng = np.random.default_rng(1)
     states = []
     for engine in engines:
-        state = engine.plan_start(no_text(engines[0]._language, 1), np.array([0]), np.array([3]))
+        state = engine.plan_start(no_text(engines[0].language, 1), np.array([0]), np.array([3]))
         engine.plan_step(state, np.full((1, 5, 2), 3))
         states.append(state)
     rows = None
@@ -337,12 +337,12 @@ def test_a_device_that_fails_is_said_aloud_and_the_cpu_takes_over(
 
     real = onnx_session.Session._open
 
-    def fails_elsewhere(path: Path, weights: Any, device: str) -> Any:
+    def fails_elsewhere(self: onnx_session.Session, path: Path, weights: Any, device: str) -> Any:
         if device != "cpu":
             raise RuntimeError("no driver")
-        return real(path, weights, device)
+        return real(self, path, weights, device)
 
-    monkeypatch.setattr(onnx_session.Session, "_open", staticmethod(fails_elsewhere))
+    monkeypatch.setattr(onnx_session.Session, "_open", fails_elsewhere)
     with caplog.at_level("WARNING", logger="understudy"):
         encoder = OnnxTextEncoder("cuda")
     assert "the CPU takes over" in caplog.text

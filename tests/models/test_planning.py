@@ -22,7 +22,7 @@ LENGTH = 10
 
 @pytest.fixture(scope="module")
 def pipeline(able_pack: Path) -> Pipeline:
-    return load_pipeline(str(able_pack), "cpu")
+    return load_pipeline(str(able_pack), "cpu", "torch")
 
 
 def write(

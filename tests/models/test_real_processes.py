@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -39,9 +40,7 @@ def test_the_command_line(tiny_pack: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_pack(tiny_pack: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
-    damaged.mkdir()
-    for file in tiny_pack.iterdir():
-        (damaged / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(tiny_pack, damaged)
     weights = damaged / "language.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     child = generate("x", "--pack", str(damaged), "--out", str(tmp_path / "a.npz"))
