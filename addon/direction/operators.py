@@ -247,10 +247,11 @@ class UNDERSTUDY_OT_mark_remove(_OfMarks, bpy.types.Operator):
             return {"CANCELLED"}
         drop(context.scene, thing)
         state = context.scene.understudy_direction
-        left = len(state.collection.objects) if state.collection is not None else 0
+        things = list(state.collection.objects) if state.collection is not None else []
+        rows = [i for i, other in enumerate(things) if is_mark(other)]
         state.quiet = True
         try:
-            state.active = max(min(state.active, left - 1), 0)
+            state.active = min(rows, key=lambda row: abs(row - state.active), default=0)
         finally:
             state.quiet = False
         return {"FINISHED"}

@@ -94,6 +94,7 @@ def _when(thing: bpy.types.Object) -> str:
 class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
     bl_idname = "UNDERSTUDY_PT_direction"
     bl_label = "Direction"
+    bl_translation_context = "Understudy"  # of a play, not of a vector
     bl_order = 2
 
     def draw_header(self, context: bpy.types.Context) -> None:

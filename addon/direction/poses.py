@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from ...backend.errors import BadInput
 from ...backend.motion import rotations
@@ -26,9 +26,23 @@ def store(
     collection.objects.link(pose)
     pose.show_in_front = True
     pose.show_name = True
-    pose.display_type = "WIRE"
+    for mesh in body.children:
+        if mesh.type == "MESH" and any(m.type == "ARMATURE" and m.object == body for m in mesh.modifiers):
+            _wire(mesh, pose, collection)
     update(context, body, pose)
     return pose
+
+
+def _wire(mesh: bpy.types.Object, pose: bpy.types.Object, collection: bpy.types.Collection) -> None:
+    """The body's mesh on a key pose, as a wire that is neither clicked nor rendered."""
+    wire = bpy.data.objects.new(f"{pose.name} wire", mesh.data)
+    collection.objects.link(wire)
+    wire.parent = pose
+    wire.matrix_parent_inverse = mesh.matrix_parent_inverse
+    wire.matrix_basis = mesh.matrix_basis
+    wire.modifiers.new("Armature", "ARMATURE").object = pose
+    wire.display_type = "WIRE"
+    wire.hide_select = wire.hide_render = True
 
 
 def present(context: bpy.types.Context, body: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +73,11 @@ def update(context: bpy.types.Context, body: bpy.types.Object, pose: bpy.types.O
     Raises:
         BadInput: one of them is no SMPL-X armature.
     """
+    body_map = BodyMap.of(body)
     quaternions, location = present(context, body)
+    # The object stands on the floor under the pose: it is turned and moved from there.
+    trans = body_map.from_location(location)
+    under = trans[0] * [1.0, 0.0, 1.0]
     if pose.pose is None:
         context.view_layer.update()
     if pose.pose is None:
@@ -67,10 +85,11 @@ def update(context: bpy.types.Context, body: bpy.types.Object, pose: bpy.types.O
     for bone in pose.pose.bones:
         bone.matrix_basis = Matrix.Identity(4)
         bone.rotation_mode = "QUATERNION"
-    for k, name in enumerate(BodyMap.of(body).names):
+    for k, name in enumerate(body_map.names):
         pose.pose.bones[name].rotation_quaternion = quaternions[0, k]
-    pose.pose.bones["pelvis"].location = location[0]
-    pose.matrix_world = body.matrix_world
+    pose.pose.bones["pelvis"].location = body_map.to_location(trans - under)[0]
+    way = Vector(body_map.scale * body_map.axes @ under)
+    pose.matrix_world = body.matrix_world @ Matrix.Translation(way)
     context.view_layer.update()
 
 

@@ -20,6 +20,7 @@ from understudy.addon.body import _armature
 from understudy.addon.bodymap import find_body
 from understudy.addon.client import backend
 from understudy.addon.direction import gather, panel
+from understudy.addon.direction.marks import is_mark
 from understudy.addon.direction.operators import chosen
 from understudy.addon.direction.world import ClipWorld
 from understudy.addon.keying import clip_from_action, key_clip
@@ -41,7 +42,8 @@ def direction() -> Any:
 
 
 def marks() -> list[bpy.types.Object]:
-    return list(direction().collection.objects) if direction().collection else []
+    found = direction().collection.objects if direction().collection else ()
+    return [thing for thing in found if is_mark(thing)]
 
 
 def generate(prompt: str = "a person walks", **given: Any) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def add(kind: str, at: tuple[float, float, float] = (0, 0, 0), frame: int = 1, *
     bpy.context.scene.frame_set(frame)
     assert bpy.ops.understudy.mark_add(kind=kind, **given) == {"FINISHED"}
     bpy.context.scene.frame_set(1)
-    return marks()[direction().active]
+    return direction().collection.objects[direction().active]
 
 
 def curve(points: list[tuple[float, float, float]], kind: str = "POLY") -> bpy.types.Object:
@@ -316,11 +318,26 @@ def test_a_key_pose_is_the_pose_and_the_place(body: bpy.types.Object) -> None:
     thing.location.y -= 1.0  # the animator moves it: further ahead
     thing.rotation_euler.z = math.radians(90)
     moved = generate()["constraints"]["poses"][0]
-    assert moved["trans"] == pytest.approx([0.4, 1.2, 0.8], abs=1e-4)
+    assert moved["trans"] == pytest.approx([0.2, 1.2, 1.4], abs=1e-4), "turned about itself"
+    assert moved["pose"][0] != pytest.approx(pose["pose"][0], abs=0.1)
     thing.pose.bones["head"].rotation_quaternion = (1, 0, 0, 0)  # and poses it
     assert generate()["constraints"]["poses"][0]["pose"][15] == pytest.approx([0, 0, 0], abs=1e-4)
     thing.understudy_mark.place = False
     assert "trans" not in generate()["constraints"]["poses"][0]
+
+
+def test_a_key_pose_shows_the_bodys_mesh_and_takes_it_along() -> None:
+    bpy.ops.understudy.add_body()
+    body = bpy.context.scene.understudy.body
+    body.location = (1, 2, 0)
+    before = set(bpy.data.objects)
+    thing = add("POSE", frame=5)
+    assert thing.matrix_world.translation == body.matrix_world.translation
+    (wire,) = set(bpy.data.objects) - before - {thing}
+    assert wire.data == body.children[0].data and wire.hide_render and wire.hide_select
+    assert wire.modifiers[0].object == thing
+    bpy.ops.understudy.mark_remove(name=thing.name)
+    assert set(bpy.data.objects) == before
 
 
 def test_key_poses_at_start_and_end(body: bpy.types.Object) -> None:
