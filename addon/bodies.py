@@ -1,5 +1,6 @@
 """Choosing, adding and shaping bodies: the built-in one, or that of the user's SMPL-X model."""
 
+import threading
 from typing import Any
 
 import bpy
@@ -10,6 +11,7 @@ from ..backend.errors import BadInput, UnderstudyError
 from .bodymap import find_body
 from .client import backend
 from .generate import refuse
+from .mannequin import mannequin
 from .models import Models
 from .smplx_body import GENDER, add_smplx_body, reshape, skin_of
 from .smplx_model import NUM_BETAS, BodyModel
@@ -221,6 +223,9 @@ CLASSES: tuple[Any, ...] = (
 
 def register() -> None:
     bpy.types.Scene.understudy_body = PointerProperty(type=UNDERSTUDY_PG_body)
+    if not bpy.app.background:
+        # Working out the mannequin's mesh takes a second: ahead of the first click, and not in the window's thread.
+        threading.Thread(target=mannequin, name="understudy-mannequin", daemon=True).start()
 
 
 def unregister() -> None:

@@ -129,6 +129,7 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
         name="Pack",
         description="The trained weights that perform",
         items=_pack_items,
+        translation_context="Understudy",  # Blender's own word for it means packing files
     )
 
     voice: EnumProperty(
@@ -147,11 +148,30 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         update=_file_chosen,
     )
+    speech_offset: FloatProperty(
+        name="Offset",
+        description="How much of the sound file is left out at its beginning",
+        default=0.0,
+        min=0.0,
+        soft_max=60.0,
+        subtype="TIME",
+        unit="TIME_ABSOLUTE",
+        precision=2,
+    )
     speech_strip: StringProperty(
         name="Sound Strip",
         description="The sound strip that is spoken. Its trimmed part counts",
         search=_sound_strips,
         search_options={"SORT"},
+    )
+    transcript: StringProperty(
+        name="Transcript",
+        description="What the voice says, if you have it: gestures then go with the words",
+    )
+    transcript_file: StringProperty(
+        name="Transcript File",
+        description="What the voice says, as .txt, .srt, .vtt or .TextGrid. It goes before the words",
+        subtype="FILE_PATH",
     )
     place_sound: BoolProperty(
         name="Add to Sequencer",
@@ -196,7 +216,8 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
 
 REMEMBERED = (
     *("prompt", "upper", "lower", "use_seconds", "seconds", "seed", "samples", "pack"),
-    *("voice", "speech_file", "speech_strip", "place_sound"),
+    *("voice", "speech_file", "speech_offset", "speech_strip", "place_sound"),
+    *("transcript", "transcript_file"),
     *("use_steps", "steps", "use_guidance", "guidance"),
     *(name for field in FIELDS for name in (f"use_{field}", field)),
 )

@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 LANGUAGES = ("de_DE", "ja_JP", "zh_HANS")
-_CONTEXTS = ("*", "Operator")
+_CONTEXTS = ("*", "Operator", "Understudy")
 _NUMBER = re.compile(r"{(\d)}")
 
 _words: dict[str, dict[str, str]] = {}

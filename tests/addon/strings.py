@@ -19,8 +19,9 @@ _CALLS = {
     "_switch": (0,),
     "_slider": (0, 1),
     "_send": (0,),
+    "BackendError": (1, 2),
 }
-_TABLES = {"STATES", "_STAGES", "_LABELS", "FIELDS", "FIRST_USE", "LABELS", "TITLES", "_WORDS", "WORDS"}
+_TABLES = {"STATES", "_STAGES", "_LABELS", "FIELDS", "FIRST_USE", "LABELS", "TITLES", "_WORDS", "WORDS", "RESTART"}
 # Not for the interface: names of threads, Actions, bones; the command line speaks English.
 _SKIPPED_FILES = {
     "film_cli.py",
@@ -44,6 +45,7 @@ def sources() -> Iterator[Path]:
     for path in sorted(ADDON.rglob("*.py")):
         if path.name not in _SKIPPED_FILES and not path.name.endswith("_cli.py"):
             yield path
+    yield from sorted((ADDON.parent / "backend" / "protocol").glob("*.py"))  # what the panel says of the process
 
 
 def shown() -> dict[str, str]:
@@ -53,7 +55,7 @@ def shown() -> dict[str, str]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for text, line in _of(tree):
             if any(letter.isalpha() for letter in text):
-                found.setdefault(text, f"{path.relative_to(ADDON)}:{line}")
+                found.setdefault(text, f"{path.relative_to(ADDON.parent)}:{line}")
     return found
 
 
@@ -66,7 +68,7 @@ def composed() -> dict[str, str]:
                 for value in _shown_values(node):
                     for part in _joined(value):
                         if _has_words(part):
-                            found.setdefault(_template(part), f"{path.relative_to(ADDON)}:{part.lineno}")
+                            found.setdefault(_template(part), f"{path.relative_to(ADDON.parent)}:{part.lineno}")
     return found
 
 
