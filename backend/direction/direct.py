@@ -28,6 +28,7 @@ from . import paths
 from .edit import Gap, kept, placed
 from .limbs import LIMBS, Hold, hold
 from .report import Report
+from .seams import softened
 from .steering import Anchor, Course, rotated, spread, steer
 from .stride import floor_places, headings, on_course
 
@@ -63,6 +64,10 @@ class Direction:
         if clean:
             motion, numbers = clean_up_with_report(motion)
             motion = motion.replace(meta={**motion.meta, "cleanup": numbers.as_dict()})
+        if self.gap is not None:
+            # Feet that stand or slide decide the way anew on either side of a border.
+            until = None if self.gap.after is None else self.lead + self.gap.after - self.gap.first
+            motion = softened(motion, [self.lead + 1], until)
         anchors = self._anchors(motion)
         moved = self._on_way(motion, anchors)
         if moved is not motion:

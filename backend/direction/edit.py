@@ -28,6 +28,8 @@ from ..protocol.direction import LONGEST, Edit
 
 BLEND_SECONDS = 0.5
 """How far from a border the difference to the given motion dies out, at most; half of a short part."""
+_SPEED = 3
+"""Frames whose mean is the speed at a border."""
 SHORTEST_GAP = 0.1
 """Seconds between the two times at least: less has no frame to make."""
 
@@ -177,14 +179,18 @@ def placed(gap: Gap, motion: Clip, margin: int) -> tuple[Clip, int]:
         turn = turn_between(source[at], wanted[-1])
         before = turn if ours is None else same_turn(turn, turn_between(source[at - way], wanted[0]))
         there = np.arange(at, at + way * (reach + 1), way)
-        turns[there] += decay(turn, turn - before, reach, reach + 1)
+        turns[there] += _dying(turn, turn - before, reach)
         for total, theirs, own in (
             (shifts, given.trans, motion.trans),
             (faces, _expressions(given), _expressions(motion)),
         ):
             gone = theirs[frame] - own[at]
-            earlier = gone if alone else theirs[outside] - own[at - way]
-            total[there] += decay(gone, gone - earlier, reach, reach + 1)
+            # A mean over a few frames: what the border shall go on with is a speed, not a tremble.
+            back = min(
+                _SPEED, frame if way > 0 else len(given) - 1 - frame, margin if way > 0 else len(own) - 1 - at
+            )
+            speed = (gone - (theirs[frame - back * way] - own[at - back * way])) / max(back, 1)
+            total[there] += _dying(gone, speed, reach)
     poses = rotations.quaternion_to_axis_angle(turned(source[new], turns[new]))
     for part, joints in PARTS.items():
         if not given.known.get(part, True):
@@ -200,6 +206,13 @@ def placed(gap: Gap, motion: Clip, margin: int) -> tuple[Clip, int]:
         else _between(given.contacts, motion.contacts[new], gap),
     )
     return result, first + 1 + count
+
+
+def _dying(offset: np.ndarray, velocity: np.ndarray, frames: int) -> np.ndarray:
+    """An offset and its velocity, each dying out for itself: a small offset does not take the speed with it."""
+    return decay(offset, np.zeros_like(offset), frames, frames + 1) + decay(
+        np.zeros_like(offset), velocity, frames, frames + 1
+    )
 
 
 def kept(gap: Gap, clip: Clip, stop: int) -> Clip:
