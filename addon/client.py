@@ -122,7 +122,7 @@ class Backend:
                 return
             self.stop()
         self.python = preferences.find_python()
-        options = {"client": "blender", "device": preferences.get().device}
+        options = {"client": "blender", **preferences.machine()}
         client = Client(backend_command(self.python), env=environment(), options=options)
         self.client = client
         client.open()

@@ -7,7 +7,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..backend.errors import UnderstudyError
-from ..backend.protocol.child import run_quietly
+from ..backend.protocol.child import own_libraries, run_quietly
 from . import client, preferences
 from .client import backend
 from .generate import refuse
@@ -95,13 +95,14 @@ class UNDERSTUDY_OT_dismiss_error(bpy.types.Operator):
 
 CHECK = """\
 import sys, importlib.util as u
+sys.path[:0] = [path for path in sys.argv[1:] if path]
 if sys.version_info < (3, 11):
     sys.exit("Python %d.%d is too old, 3.11 or newer is needed" % sys.version_info[:2])
-missing = [n for n in ("numpy", "torch", "pydantic", "safetensors", "tokenizers") if u.find_spec(n) is None]
-if missing:
-    sys.exit("missing: " + ", ".join(missing))
-import torch
-print("Python %d.%d.%d" % sys.version_info[:3] + ", torch " + torch.__version__)
+missing = [n for n in ("numpy", "pydantic", "safetensors", "tokenizers") if u.find_spec(n) is None]
+engines = [n for n in ("onnxruntime", "torch") if u.find_spec(n) is not None]
+if missing or not engines:
+    sys.exit("missing: " + ", ".join(missing or ["onnxruntime"]))
+print("Python %d.%d.%d" % sys.version_info[:3] + "".join(", " + n + " " + __import__(n).__version__ for n in engines))
 """
 
 
@@ -130,7 +131,7 @@ class Check:
     @classmethod
     def _run(cls, python: str) -> None:
         try:
-            done = run_quietly([python, "-c", CHECK], timeout=60.0)
+            done = run_quietly([python, "-c", CHECK, own_libraries(python)], timeout=60.0)
         except OSError as error:
             cls.result, cls.failed = f"Cannot be run: {error.strerror or error}", True
         except Exception as error:  # a timeout, above all: a thread has nobody to raise to

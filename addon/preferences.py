@@ -128,7 +128,7 @@ def find_python() -> str:
         if found is None:
             raise BadInput(
                 f"The Python interpreter set in {origin} cannot be run: {wanted.strip()}.",
-                hint="Set the path of a Python 3.11 or newer that has torch installed.",
+                hint="Set the path of a Python 3.11 or newer that has onnxruntime or torch installed.",
                 field="python",
             )
         return found
@@ -146,7 +146,7 @@ def find_python() -> str:
             return found
     raise BadInput(
         "No Python interpreter was found to run the backend.",
-        hint="Set one in the preferences of Understudy: Python 3.11 or newer with torch installed.",
+        hint="Set one in the preferences of Understudy: Python 3.11 or newer with onnxruntime or torch installed.",
         field="python",
     )
 

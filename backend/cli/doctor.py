@@ -60,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
 def examine(blender: str | None = None) -> Iterator[Check]:
     """All checks, one after the other."""
     yield _python()
-    for name in ("numpy", "torch", "tokenizers", "safetensors"):
+    for name in ("numpy", "tokenizers", "safetensors"):
         yield _library(name)
+    yield from _engines()
     yield _text_encoder()
     yield Check("devices", "ok", ", ".join(machine.devices()))
     yield from _packs()
@@ -79,8 +80,21 @@ def _python() -> Check:
 def _library(name: str) -> Check:
     version = machine.installed_version(name)
     if version is None or not machine.has_module(name):
-        return Check(name, "missing", "not installed", "Install it with: pip install 'understudy[torch]'")
+        return Check(name, "missing", "not installed", "Install it with: pip install 'understudy[onnx]'")
     return Check(name, "ok", version)
+
+
+def _engines() -> Iterator[Check]:
+    """One engine does; the other is named all the same."""
+    there = machine.engines()
+    needed = {"onnx": "torch performs alone", "torch": "onnx performs alone"}
+    for name in ("onnx", "torch"):
+        if name in there:
+            yield Check(f"engine {name}", "ok", there[name])
+        else:
+            state = "absent" if there else "missing"
+            detail = f"not installed{f'; {needed[name]}' if there else ''}"
+            yield Check(f"engine {name}", state, detail, f"Install it with: pip install 'understudy[{name}]'")
 
 
 def _text_encoder() -> Check:

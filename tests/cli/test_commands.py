@@ -342,14 +342,24 @@ def test_doctor_names_what_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(packs, "pack_folders", lambda: iter(()))
     real = machine.installed_version
-    monkeypatch.setattr(machine, "installed_version", lambda name: None if name == "torch" else real(name))
+    gone = ("torch", "onnxruntime")
+    monkeypatch.setattr(machine, "installed_version", lambda name: None if name in gone else real(name))
     code, text, errors = run("doctor", "--blender", "/no/such/blender", "--json")
     assert (code, errors) == (1, "")
     found = json.loads(text)
     states = {check["name"]: check["state"] for check in found["checks"]}
-    assert (states["torch"], states["packs"], states["numpy"]) == ("missing", "missing", "ok")
+    assert (states["engine torch"], states["packs"], states["numpy"]) == ("missing", "missing", "ok")
     assert states["Blender"] == "absent"
     assert all(check["hint"] for check in found["checks"] if check["state"] != "ok")
+
+
+def test_doctor_is_content_with_one_engine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from understudy.backend import machine
+
+    monkeypatch.setattr(machine, "engines", lambda: {"onnx": "1.23"})
+    code, text, _ = run("doctor", "--blender", "/no/such/blender", "--json")
+    states = {check["name"]: check["state"] for check in json.loads(text)["checks"]}
+    assert (states["engine onnx"], states["engine torch"], code) == ("ok", "absent", 0)
 
 
 def test_packs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
