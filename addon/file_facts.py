@@ -45,13 +45,15 @@ class Inspector:
         return found
 
     @classmethod
-    def ask(cls, paths: list[str]) -> None:
-        """Have files read in the background."""
+    def ask(cls, paths: list[str], patience: float = 0.0) -> None:
+        """Have files read in the background, waiting no longer than some seconds for it."""
         wanted = [path for path in paths[:_MOST] if path.lower().endswith(SUFFIXES)]
         if not wanted or (cls._thread is not None and cls._thread.is_alive()):
             return
         cls._thread = threading.Thread(target=cls.read, args=(wanted,), name="understudy_facts", daemon=True)
         cls._thread.start()
+        if patience:
+            cls._thread.join(patience)
         if not bpy.app.background and not bpy.app.timers.is_registered(_redraw):
             bpy.app.timers.register(_redraw, first_interval=_POLL)
 
@@ -86,7 +88,7 @@ def facts_of(path: str) -> Facts:
             return Facts(name, (f"{os.path.getsize(path) / 1e6:.0f} MB; not looked into",))
         contents = read_motion(path)
     except UnderstudyError as error:
-        return Facts(name, (), error.message)
+        return Facts(name, (), error.message.replace(path, name))
     except (OSError, MemoryError) as error:
         return Facts(name, (), f"{name} cannot be read: {error}.")
     clip = contents.clip

@@ -97,7 +97,8 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory and self.files:  # dropped into the window
-            Inspector.ask(self._paths())
+            self.filepath = self._paths()[0]  # which the dialog wants to see
+            Inspector.ask(self._paths(), patience=0.04)  # a dialog is drawn once; most files are read by then
             return ImportHelper.invoke_popup(self, context, confirm_text="Import")
         return ImportHelper.invoke(self, context, event)
 

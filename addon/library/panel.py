@@ -54,7 +54,7 @@ class UNDERSTUDY_PT_library(bpy.types.Panel):
         column.operator("understudy.library_remove_folder", text="", icon="REMOVE")
         if not len(kept.items):
             paragraph(layout, "Add a folder of clips to search it by meaning.", width, icon="INFO")
-        row = layout.row(align=True)
+        row = layout.row(align=True).split(factor=0.68, align=True)
         row.prop(state, "query", text="", icon="VIEWZOOM", placeholder="sneaking")
         row.operator("understudy.library_search")
         if Asking.title:
@@ -78,8 +78,8 @@ class UNDERSTUDY_PT_library(bpy.types.Panel):
         else:
             layout.template_list("UNDERSTUDY_UL_found", "", state, "found", state, "active", rows=5)
         if state.skipped:
-            said = t("{count} files were left out. {why}", count=state.skipped, why=state.skipped_text)
-            paragraph(layout, said, width, icon="ERROR")
+            several = t("{count} files were left out. {why}", count=state.skipped, why=state.skipped_text)
+            paragraph(layout, several if state.skipped > 1 else state.skipped_text, width, icon="ERROR")
         if not 0 <= state.active < len(state.found):
             return
         item = state.found[state.active]
