@@ -145,7 +145,8 @@ def take_order(
     if seconds is not None:
         kept["use_seconds"], kept["seconds"] = True, round(seconds, 4)
     if speech is not None:
-        kept["voice"], kept["speech_file"] = "FILE", speech
+        kept["voice"], kept["speech_file"], kept["speech_offset"] = "FILE", speech, 0.0
+        kept["transcript"] = kept["transcript_file"] = ""
     lines = script.performed(scene) and prompt is None and speech is None
     voice = _voice(scene, settings, kept)
     params: dict[str, Any] = {
@@ -175,6 +176,8 @@ def take_order(
         params |= {"prompt": texts["prompt"] or None, "seconds": length}
         if voice is not None:
             params["speech"] = voice.path
+            if said := sound.transcript(kept["transcript"], kept["transcript_file"]):
+                params["transcript"] = said
     start = scene.frame_current if voice is None else voice.start_frame
     order = _directed(context, body, params, start=start, length=length, voiced=voice is not None)
     return Order(
@@ -340,7 +343,12 @@ def _voice(
     scene: bpy.types.Scene, settings: bpy.types.PropertyGroup, kept: dict[str, Any]
 ) -> sound.Voice | None:
     if kept["voice"] == "FILE":
-        return sound.voice_of_file(kept["speech_file"], scene.frame_current, place=kept["place_sound"])
+        return sound.voice_of_file(
+            kept["speech_file"],
+            scene.frame_current,
+            place=kept["place_sound"],
+            offset=kept["speech_offset"],
+        )
     if kept["voice"] == "STRIP":
         return sound.voice_of_strip(scene, sound.strip_name(settings))
     return None

@@ -178,9 +178,14 @@ class UNDERSTUDY_PT_speech(_Section, bpy.types.Panel):
                 sentence, complaint = sound.Look.found.get(path, ("", False))
                 if sentence:
                     paragraph(layout, sentence, width, icon="ERROR" if complaint else "SOUND")
+            layout.prop(settings, "speech_offset")
             layout.prop(settings, "place_sound")
         elif settings.voice == "STRIP":
             self._draw_strip(layout, context.scene, width)
+        if settings.voice != "NONE":
+            column = layout.column(align=True)
+            column.prop(settings, "transcript")
+            column.prop(settings, "transcript_file", text="File")
 
     @staticmethod
     def _draw_strip(layout: bpy.types.UILayout, scene: bpy.types.Scene, width: int) -> None:

@@ -80,8 +80,8 @@ def strip_name(settings: bpy.types.PropertyGroup) -> str:
     return found[0].name if found else ""
 
 
-def voice_of_file(path: str, frame: int, *, place: bool) -> Voice:
-    """A sound file that is spoken from a scene frame on.
+def voice_of_file(path: str, frame: int, *, place: bool, offset: float = 0.0) -> Voice:
+    """A sound file that is spoken from a scene frame on, without its first ``offset`` seconds.
 
     Raises:
         BadInput: there is no such file.
@@ -91,7 +91,29 @@ def voice_of_file(path: str, frame: int, *, place: bool) -> Voice:
     path = os.path.abspath(bpy.path.abspath(path.strip()))
     if not os.path.isfile(path):
         raise BadInput(f"There is no sound file {os.path.basename(path)} in its folder.", field="speech")
-    return Voice(path, frame, place=place)
+    return Voice(path, frame, offset=offset, place=place)
+
+
+TRANSCRIPTS = (".txt", ".srt", ".vtt", ".textgrid")
+
+
+def transcript(words: str, path: str) -> str:
+    """What is said, for the backend: the file, where one is chosen, else the words; empty for neither.
+
+    Raises:
+        BadInput: there is no such file, or it is of another kind.
+    """
+    if not path.strip():
+        return words.strip()
+    path = os.path.abspath(bpy.path.abspath(path.strip()))
+    name = os.path.basename(path)
+    if not os.path.isfile(path):
+        raise BadInput(f"There is no transcript {name} in its folder.", field="transcript")
+    if os.path.splitext(path)[1].lower() not in TRANSCRIPTS:
+        raise BadInput(
+            f"{name} is no transcript.", hint="Use a .txt, .srt, .vtt or .TextGrid file.", field="transcript"
+        )
+    return path
 
 
 def voice_of_strip(scene: bpy.types.Scene, name: str) -> Voice:
@@ -135,8 +157,10 @@ def voice_of_strip(scene: bpy.types.Scene, name: str) -> Voice:
     )
 
 
-def place(scene: bpy.types.Scene, body: bpy.types.Object, path: str, frame: int, length: int) -> str:
-    """Let a sound file begin at a frame of the sequencer; the one placed for this body earlier goes.
+def place(
+    scene: bpy.types.Scene, body: bpy.types.Object, path: str, frame: int, length: int, offset: float = 0.0
+) -> str:
+    """Let a sound file be heard from a frame of the sequencer on; the one placed for this body earlier goes.
 
     Args:
         scene: gets a sequencer if it has none.
@@ -144,6 +168,7 @@ def place(scene: bpy.types.Scene, body: bpy.types.Object, path: str, frame: int,
         path: the file.
         frame: of the motion's first pose.
         length: frames of the motion, to find a free channel.
+        offset: seconds of the file that are left out at its beginning.
 
     Returns:
         Why it could not be done, one sentence; empty when it could.
@@ -166,6 +191,10 @@ def place(scene: bpy.types.Scene, body: bpy.types.Object, path: str, frame: int,
         )
     except RuntimeError:  # a Blender that was built without sound
         return "This Blender has no sound: the recording was not added to the sequencer."
+    left_out = round(offset * scene.render.fps / scene.render.fps_base)
+    if left_out:
+        strip.frame_offset_start = left_out
+        strip.frame_start = frame - left_out
     strip[PLACED] = body.name
     return ""
 

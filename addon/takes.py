@@ -45,6 +45,7 @@ class UNDERSTUDY_PG_take(bpy.types.PropertyGroup):
     licence: StringProperty()
     start: IntProperty(description="The scene frame of its first pose")
     speech: StringProperty(description="The sound file that it goes with, where it brings its own")
+    offset: FloatProperty(description="Seconds of that sound file that are left out at its beginning")
     settings: StringProperty(description="What the panel said, JSON")
     report: StringProperty(description="How the marks were met, JSON: constraint, time, error_cm")
     base: StringProperty(description="Digest of the Action whose keys stay; empty: all of it is new")
@@ -118,6 +119,7 @@ def add(
         take.seed, take.sample, take.samples = int(settings.get("seed", 0)), i, len(clips)
         take.pack, take.licence = str(meta.get("pack", "")), str(meta.get("licence", ""))
         take.speech = voice.path if voice is not None and voice.place else ""
+        take.offset = voice.offset if voice is not None and voice.place else 0.0
         take.settings = json.dumps(settings, ensure_ascii=False)
         report = meta.get("direction")
         take.report = json.dumps(report) if isinstance(report, list) and report else ""
@@ -157,7 +159,7 @@ def _voice(
     if not take.speech:
         return
     first, last = action.frame_range
-    refusal = sound.place(scene, body, take.speech, round(first), round(last - first) + 1)
+    refusal = sound.place(scene, body, take.speech, round(first), round(last - first) + 1, take.offset)
     if refusal:
         backend.warning = f"{backend.warning} {refusal}".strip()
 

@@ -83,6 +83,47 @@ def test_a_spoken_file_decides_the_length_and_names_the_take(body: bpy.types.Obj
         assert "has no sound" in backend.warning
 
 
+def test_what_lies_before_the_offset_is_left_out(body: bpy.types.Object, voice: Path) -> None:
+    scene = bpy.context.scene
+    scene.frame_set(40)
+    settings = scene.understudy
+    settings.voice, settings.speech_file, settings.speech_offset = "FILE", str(voice), 1.0
+    assert bpy.ops.understudy.generate() == {"FINISHED"}
+    assert tuple(body.animation_data.action.frame_range) == (40, 84), "45 of 75 frames"
+    if _has_sound():
+        (strip,) = sound.sound_strips(scene)
+        assert (int(strip.frame_final_start), int(strip.frame_final_end)) == (40, 85)
+        assert int(strip.frame_offset_start) == 30
+
+
+def test_words_go_with_the_voice(body: bpy.types.Object, voice: Path, tmp_path: Path) -> None:
+    settings = bpy.context.scene.understudy
+    settings.voice, settings.speech_file = "FILE", str(voice)
+    bpy.ops.understudy.generate()
+    assert backend.job is not None and "transcript" not in backend.job.params
+    settings.transcript = " To be, or not to be. "
+    bpy.ops.understudy.generate()
+    assert backend.job.params["transcript"] == "To be, or not to be."
+    file = tmp_path / "said.srt"
+    file.write_text("1\n00:00:00,000 --> 00:00:02,000\nTo be.\n")
+    settings.transcript_file = str(file)
+    bpy.ops.understudy.generate()
+    assert backend.job.params["transcript"] == str(file)
+    settings.voice, settings.prompt = "NONE", "a person waves"
+    bpy.ops.understudy.generate()
+    assert "transcript" not in backend.job.params
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("gone.srt", "There is no transcript"), ("a.docx", "is no transcript")]
+)
+def test_transcripts_that_cannot_be_used(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "a.docx").write_bytes(b"PK")
+    with pytest.raises(BadInput, match=words) as caught:
+        sound.transcript("", str(tmp_path / name))
+    assert caught.value.field == "transcript"
+
+
 def test_a_script_can_give_a_voice_and_a_prompt(body: bpy.types.Object, voice: Path) -> None:
     bpy.ops.understudy.generate(prompt="a person explains", speech=str(voice))
     assert backend.job is not None
