@@ -226,9 +226,9 @@ def drop(scene: bpy.types.Scene, thing: bpy.types.Object) -> None:
         collection.objects.unlink(thing)
     if not thing.users_collection:
         data = thing.data
-        for wire in thing.children:
-            if thing.type == "ARMATURE" and wire.hide_select:
-                bpy.data.objects.remove(wire)
+        for ghost in thing.children:
+            if thing.type == "ARMATURE" and ghost.hide_select:
+                bpy.data.objects.remove(ghost)
         bpy.data.objects.remove(thing)
         if isinstance(data, bpy.types.Curve) and data.users == 0:
             bpy.data.curves.remove(data)

@@ -13,6 +13,9 @@ from ..bodymap import BodyMap
 from ..keying import local_pose
 from .world import ClipWorld, clip_to_armature
 
+_LOOK = "understudy_key_pose"
+"""Custom property of the material of key poses."""
+
 
 def store(
     context: bpy.types.Context, body: bpy.types.Object, name: str, collection: bpy.types.Collection
@@ -28,21 +31,42 @@ def store(
     pose.show_name = True
     for mesh in body.children:
         if mesh.type == "MESH" and any(m.type == "ARMATURE" and m.object == body for m in mesh.modifiers):
-            _wire(mesh, pose, collection)
+            _ghost(mesh, pose, collection)
     update(context, body, pose)
     return pose
 
 
-def _wire(mesh: bpy.types.Object, pose: bpy.types.Object, collection: bpy.types.Collection) -> None:
-    """The body's mesh on a key pose, as a wire that is neither clicked nor rendered."""
-    wire = bpy.data.objects.new(f"{pose.name} wire", mesh.data)
-    collection.objects.link(wire)
-    wire.parent = pose
-    wire.matrix_parent_inverse = mesh.matrix_parent_inverse
-    wire.matrix_basis = mesh.matrix_basis
-    wire.modifiers.new("Armature", "ARMATURE").object = pose
-    wire.display_type = "WIRE"
-    wire.hide_select = wire.hide_render = True
+def _ghost(mesh: bpy.types.Object, pose: bpy.types.Object, collection: bpy.types.Collection) -> None:
+    """The body's mesh on a key pose, seen through, and neither clicked nor rendered."""
+    ghost = bpy.data.objects.new(f"{pose.name} ghost", mesh.data)
+    collection.objects.link(ghost)
+    ghost.parent = pose
+    ghost.matrix_parent_inverse = mesh.matrix_parent_inverse
+    ghost.matrix_basis = mesh.matrix_basis
+    ghost.modifiers.new("Armature", "ARMATURE").object = pose
+    ghost.hide_select = ghost.hide_render = True
+    look = _look()
+    for slot in ghost.material_slots:
+        slot.link = "OBJECT"  # the mesh is the body's, too
+        slot.material = look
+
+
+def _look() -> bpy.types.Material:
+    """A blue that is seen through, shared by all key poses."""
+    found = next((m for m in bpy.data.materials if _LOOK in m and m.library is None), None)
+    if found is not None:
+        return found
+    material = bpy.data.materials.new("Key Pose")
+    material[_LOOK] = True
+    material.diffuse_color = (0.25, 0.55, 1.0, 0.3)
+    if bpy.app.version < (5, 0):  # from there on always so, and a warning
+        material.use_nodes = True
+    material.surface_render_method = "BLENDED"
+    for node in material.node_tree.nodes:
+        if node.type == "BSDF_PRINCIPLED":
+            node.inputs["Base Color"].default_value = (0.25, 0.55, 1.0, 1.0)
+            node.inputs["Alpha"].default_value = 0.3
+    return material
 
 
 def present(context: bpy.types.Context, body: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:

@@ -333,9 +333,11 @@ def test_a_key_pose_shows_the_bodys_mesh_and_takes_it_along() -> None:
     before = set(bpy.data.objects)
     thing = add("POSE", frame=5)
     assert thing.matrix_world.translation == body.matrix_world.translation
-    (wire,) = set(bpy.data.objects) - before - {thing}
-    assert wire.data == body.children[0].data and wire.hide_render and wire.hide_select
-    assert wire.modifiers[0].object == thing
+    (ghost,) = set(bpy.data.objects) - before - {thing}
+    assert ghost.data == body.children[0].data and ghost.hide_render and ghost.hide_select
+    assert ghost.modifiers[0].object == thing
+    assert {slot.material.name for slot in ghost.material_slots} == {"Key Pose"}
+    assert "Key Pose" not in {slot.material.name for slot in body.children[0].material_slots}
     bpy.ops.understudy.mark_remove(name=thing.name)
     assert set(bpy.data.objects) == before
 
