@@ -147,6 +147,7 @@ def test_what_is_written_lies_outside_the_extension(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     package = preferences.PACKAGE_DIR.resolve()
     assert not Path(take_files.folder()).resolve().is_relative_to(package)
+    pytest.importorskip("platformdirs")  # not in a bare Blender
     from understudy.backend import caches, log, packs
 
     for folder in (caches.cache_folder(), log.log_folder(), packs.user_folder()):
