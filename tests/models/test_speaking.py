@@ -74,12 +74,59 @@ def test_silence_is_said_and_performed(pipeline: Pipeline, tmp_path: Path) -> No
     assert np.abs(clip.poses[:, 22]).max() < 0.02
 
 
+@pytest.mark.parametrize("kind", ["8 kHz", "7 channels", "music", "noise"])
+def test_odd_recordings_are_performed_all_the_same(pipeline: Pipeline, tmp_path: Path, kind: str) -> None:
+    rate = 8000 if kind == "8 kHz" else RATE
+    samples = syllables(4.0, rate)
+    if kind == "7 channels":
+        samples = np.repeat(samples[:, None], 7, axis=1)
+    elif kind == "music":
+        time = np.arange(4 * rate) / rate
+        samples = 0.2 * np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    elif kind == "noise":
+        samples = (0.1 * np.random.default_rng(1).standard_normal(4 * rate)).astype(np.float32)
+    soundfile.write(tmp_path / "odd.wav", samples, rate)
+    (clip,) = pipeline.generate(GenerateParams(speech=str(tmp_path / "odd.wav")))
+    assert len(clip) == 120
+    assert np.isfinite(clip.poses).all() and np.isfinite(clip.trans).all()
+
+
+@pytest.mark.parametrize("kind", ["empty", "jpeg", "garbage", "numbers that are not finite"])
+def test_recordings_that_cannot_be_used_are_a_sentence(pipeline: Pipeline, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "bad.wav"
+    if kind == "numbers that are not finite":
+        soundfile.write(path, np.full(RATE, np.nan, np.float32), RATE, subtype="FLOAT")
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(2000),
+                "garbage": bytes(range(256)) * 9,
+            }[kind]
+        )
+    with pytest.raises(BadInput) as caught:
+        pipeline.generate(GenerateParams(speech=str(path)))
+    assert caught.value.field == "speech"
+    assert caught.value.message.count(".") <= 3 and "\n" not in caught.value.message
+
+
+def test_a_transcript_is_heard(pipeline: Pipeline, voice: Path, tmp_path: Path) -> None:
+    plain = pipeline.generate(GenerateParams(speech=str(voice)))[0]
+    said = pipeline.generate(GenerateParams(speech=str(voice), transcript="No no, never ever."))[0]
+    assert len(said) == len(plain)
+    assert not np.allclose(said.poses, plain.poses)
+    with pytest.raises(BadInput) as caught:
+        pipeline.generate(GenerateParams(speech=str(voice), transcript=str(tmp_path / "none.srt")))
+    assert caught.value.field == "transcript"
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
         ({}, "neither a prompt nor a voice"),
         ({"speech": "a.wav", "seconds": 3.0}, "A voice decides the length"),
         ({"speech": ""}, "speech is empty"),
+        ({"prompt": "a person waves", "transcript": "Hello"}, "there is no voice"),
     ],
 )
 def test_requests_that_contradict_themselves(request_: dict[str, object], words: str) -> None:
