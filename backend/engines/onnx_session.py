@@ -68,8 +68,8 @@ class Session:
         expressions: its initializers, as :mod:`.onnx_weights` reads them.
         state: the tensors of the weights' file.
         device: of :data:`PROVIDERS`; where it fails, the CPU takes over and the log says so.
-        alone: with one thread, for a graph whose calls are too short to be divided: on two cores a token's step
-            gains nothing from the second and, where another program keeps it busy, loses a third.
+        alone: with one thread, for a graph whose calls are too short to be divided: where other programs keep the
+            cores busy, a token's step loses a quarter or more by a second one.
 
     Raises:
         JobFailed: the graph cannot be loaded at all.
