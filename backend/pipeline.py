@@ -165,8 +165,8 @@ class Pipeline:
         if params.script is not None:
             sections = of_script(params, frames, stride)
         else:
-            if gap is not None and gap.seconds is not None:
-                frames = max(round(gap.seconds * FPS) - 1, 1)
+            if gap is not None:
+                frames = gap.frames(seconds, params.edit.end if params.edit else None)
             # A voice is played as it is.
             tempo = 1.0 if voice else pace(params.style)
             arriving = keys.last_pose(params.constraints, frames) is not None and gap is None

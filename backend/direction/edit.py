@@ -25,6 +25,7 @@ from ..motion.join import same_turn
 from ..motion.npz import clip_from_bytes
 from ..motion.skeleton import J0, NUM_EXPRESSIONS, PARTS
 from ..protocol.direction import LONGEST, Edit
+from ..protocol.fields import SECONDS
 
 BLEND_SECONDS = 0.5
 """How far from a border the difference to the given motion dies out, at most; half of a short part."""
@@ -52,6 +53,24 @@ class Gap:
     def seconds(self) -> float | None:
         """From the last frame before to the first one after."""
         return None if self.after is None else (self.after - self.first) / self.clip.fps
+
+    def frames(self, seconds: float | None, end: float | None) -> int | None:
+        """Frames at 30 fps to make, None for as many as the model wants.
+
+        Args:
+            seconds: asked for, where the motion goes on past the clip.
+            end: of the edit, as asked for.
+
+        Raises:
+            BadInput: seconds are asked for and the gap has its own length.
+        """
+        if self.seconds is not None:
+            if seconds is not None:
+                raise BadInput("The edited part has its length: leave seconds out.", field="seconds")
+            return max(round(self.seconds * FPS) - 1, 1)
+        if seconds is None and end is not None:
+            seconds = end - self.first / self.clip.fps
+        return None if seconds is None else max(round(min(seconds, SECONDS[1]) * FPS), 1)
 
     def before(self, latents: int, stride: int) -> Clip:
         """What comes before, at 30 fps: whole latent frames that end with the last frame that stays."""

@@ -51,6 +51,9 @@ class Path(Strict):
 
     @model_validator(mode="after")
     def _walkable(self) -> Path:
+        first = self.points[0]
+        if all(abs(x - a) < 1e-6 for point in self.points for x, a in zip(point, first, strict=True)):
+            raise fault("points", "All points of the path are in one place.")
         if self.times is not None and len(self.times) != len(self.points):
             raise fault("times", "A path with times needs one for each of its points.")
         if self.times is not None and any(b <= a for a, b in pairwise(self.times)):

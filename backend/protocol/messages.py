@@ -108,8 +108,8 @@ class GenerateParams(Strict):
         edit, constraints = self.edit, self.constraints
         if edit is not None and self.speech is not None:
             raise fault("edit", "A part of a clip is made anew without a voice: leave speech out.")
-        if edit is not None and edit.end is not None and self.seconds is not None:
-            raise fault("seconds", "The edited part has its length: leave seconds out.")
+        if edit is not None and edit.end is not None and self.script is not None:
+            raise fault("script", "A part of a clip is made anew from one prompt: leave the script out.")
         if self.loop and (edit is not None or self.speech is not None or constraints):
             other = "an edit" if edit is not None else "a voice" if self.speech is not None else "constraints"
             raise fault("loop", f"A loop is looked for in a motion of its own, not in one with {other}.")
