@@ -7,6 +7,8 @@ Action itself holds the curves. Everything else in the add-on only sees :class:`
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import bpy
@@ -87,6 +89,16 @@ def fill_curve(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) 
     curve.update()
 
 
+def bone_curves(channels: Channels, bone: str, channel: str, frames: np.ndarray, values: np.ndarray) -> None:
+    """Key one channel (T, n) of a bone, in a group of its name."""
+    path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'
+    group = channels.groups.get(bone) or channels.groups.new(bone)
+    for index in range(values.shape[1]):
+        curve = channels.fcurves.new(path, index=index)
+        fill_curve(curve, frames, values[:, index])
+        curve.group = group
+
+
 def assign(obj: bpy.types.Object, action: bpy.types.Action, channels: Channels) -> None:
     """Make the Action play on an object, and drop the generated one it replaces.
 
@@ -99,6 +111,32 @@ def assign(obj: bpy.types.Object, action: bpy.types.Action, channels: Channels) 
     if channels.slot is not None:
         animation.action_slot = channels.slot
     if previous is not None and previous != action and previous.users == 0 and META_KEY in previous:
+        bpy.data.actions.remove(previous)
+
+
+@contextmanager
+def kept_action(obj: bpy.types.Object) -> Iterator[None]:
+    """The Action that plays on an object is dropped by :func:`assign` only when all of the block has succeeded."""
+    animation = obj.animation_data
+    previous = animation.action if animation is not None else None
+    slot = getattr(animation, "action_slot", None)
+    shielded = previous is not None and previous.use_fake_user
+    if previous is not None:
+        previous.use_fake_user = True
+    try:
+        yield
+    except BaseException:
+        failed = obj.animation_data.action if obj.animation_data is not None else None
+        if failed is not None and failed != previous:
+            obj.animation_data.action = previous
+            if slot is not None:
+                obj.animation_data.action_slot = slot
+            bpy.data.actions.remove(failed)
+        raise
+    finally:
+        if previous is not None:
+            previous.use_fake_user = shielded
+    if previous is not None and previous.users == 0 and META_KEY in previous:
         bpy.data.actions.remove(previous)
 
 

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--armature", help="name of the armature, where the file has several")
     parser.add_argument("--mapping", type=Path, help="a JSON mapping instead of recognition")
     parser.add_argument("--root", default="hips")
+    parser.add_argument("--controls", default="ik feet")
     parser.add_argument("--no-fit", action="store_true", help="carry over rotations alone")
     parser.add_argument("--report", type=Path, help="where to write what was done, JSON")
     try:
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         scene_fps=clip.fps,
         root=args.root,
         fit=not args.no_fit,
+        controls=args.controls,
     )
     scene.frame_start, scene.frame_end = FIRST_FRAME, FIRST_FRAME + len(clip) - 1
     save_file(args.out.resolve(), rig, found)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import bpy
 import numpy as np
@@ -17,9 +18,26 @@ from ...backend.motion.clip import Clip, resample
 from ...backend.motion.mapping import Mapping
 from ...backend.motion.retarget import Retargeter, RigMotion, Root
 from ...backend.motion.retarget_fit import fit_to_rig
-from ..actions import META_KEY, Channels, action_name, assign, fill_curve, new_action
+from ..actions import (
+    META_KEY,
+    Channels,
+    action_name,
+    assign,
+    bone_curves,
+    fill_curve,
+    kept_action,
+    new_action,
+)
 from ..keying import continuous
 from .armature import BASE_KEY, check_locks, read_base, read_rig, why_not_a_rig
+from .bake import bake_bones, unbake
+
+Controls = Literal["ik feet", "ik", "fk", "bones"]
+"""What is keyed on a control rig: goals for the feet, goals for hands and feet, FK controls, or its bones."""
+IK_LIMBS: dict[str, tuple[str, ...]] = {"ik feet": ("leg",), "ik": ("leg", "arm"), "fk": (), "bones": ()}
+
+IK_STRETCH = "ik_stretch"
+"""A bone's own property among the settings: a solver that may squash a limb bends it less than its FK chain."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,7 @@ def key_on_rig(
     root: Root = "hips",
     mute: bool = True,
     fit: bool = True,
+    controls: Controls = "ik feet",
 ) -> Keyed:
     """Key a clip on a rig as a new Action that plays at once.
 
@@ -56,6 +75,8 @@ def key_on_rig(
         mute: switch off constraints on the bones that are keyed.
         fit: let feet that stand and hands that touch do so on the rig's proportions, too; without, every
             bone points exactly where the clip's does.
+        controls: which limbs of a control rig follow goals, or that its bones are keyed instead of its
+            controls; nothing to choose on other rigs.
 
     Raises:
         BadInput: the rig or its mapping cannot be used; nothing has changed then.
@@ -66,7 +87,8 @@ def key_on_rig(
     retargeter = Retargeter(read_rig(obj), mapping)
     check_locks(obj, retargeter.mapping)
     played = resample(clip, scene_fps)
-    motion = retargeter.perform(fit_to_rig(retargeter, played) if fit else played, root)
+    by_ik = IK_LIMBS[controls]
+    motion = retargeter.perform(fit_to_rig(retargeter, played) if fit else played, root, ik=by_ik)
     if motion.object is not None:
         scale = np.array(obj.scale)
         if np.ptp(np.abs(scale)) > 1e-4 * np.abs(scale).max():
@@ -77,7 +99,11 @@ def key_on_rig(
             )
     frames = start_frame + np.arange(len(played)) * (scene_fps / played.fps)
     with _undone_on_failure(obj):
-        return _key(obj, clip, retargeter.mapping, motion, frames, name, mute)
+        unbake(obj)
+        keyed = _key(obj, clip, retargeter.mapping, motion, frames, name, mute)
+        if controls == "bones" and retargeter.mapping.is_control_rig:
+            return Keyed(keyed.action, bake_bones(obj, frames), keyed.muted)
+        return keyed
 
 
 def _key(
@@ -95,30 +121,25 @@ def _key(
     try:
         rotation = continuous(motion.rotations)
         for k, bone in enumerate(motion.bones):
-            _curves(channels, bone, "rotation_quaternion", frames, rotation[:, k])
+            bone_curves(channels, bone, "rotation_quaternion", frames, rotation[:, k])
         for bone, location in motion.locations.items():
-            _curves(channels, bone, "location", frames, _own_axes(obj, bone, location))
+            bone_curves(channels, bone, "location", frames, _own_axes(obj, bone, location))
         for bone in motion.resting:  # an unmapped bone between two others must not bend them
-            _curves(channels, bone, "location", frames[:1], np.zeros((1, 3)))
-            _curves(channels, bone, "rotation_quaternion", frames[:1], np.array([[1.0, 0, 0, 0]]))
+            bone_curves(channels, bone, "location", frames[:1], np.zeros((1, 3)))
+            bone_curves(channels, bone, "rotation_quaternion", frames[:1], np.array([[1.0, 0, 0, 0]]))
         if motion.object is not None:
             _object_curves(channels, frames, base @ motion.object)
         pose = obj.pose.bones
         for bone in (*motion.bones, *motion.resting):
             pose[bone].matrix_basis = Matrix()  # a left-over location or scale would stay
             pose[bone].rotation_mode = "QUATERNION"
-        for bone, values in mapping.settings.items():
-            if bone in pose:
-                for key, value in values.items():
-                    if key in pose[bone]:
-                        pose[bone][key] = type(pose[bone][key])(value)
-                        path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"]["{key}"]'
-                        fill_curve(channels.fcurves.new(path), frames[:1], np.array([value]))
+        _settings(obj, channels, motion.settings, frames[:1])
         if motion.object is not None:
             obj.rotation_mode = "QUATERNION"
         elif read_base(obj) is not None:
             obj.matrix_basis = Matrix(base.tolist())
-        muted = _mute(obj, motion.bones) if mute else ()
+        # A control rig's own constraints carry its controls to its bones.
+        muted = _mute(obj, motion.bones) if mute and not mapping.is_control_rig else ()
         description = {
             "meta": clip.meta,
             "known": clip.known,
@@ -137,13 +158,23 @@ def _key(
     return Keyed(action, len(motion.bones), muted)
 
 
-def _curves(channels: Channels, bone: str, channel: str, frames: np.ndarray, values: np.ndarray) -> None:
-    path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{channel}'
-    group = channels.groups.get(bone) or channels.groups.new(bone)
-    for index in range(values.shape[1]):
-        curve = channels.fcurves.new(path, index=index)
-        fill_curve(curve, frames, values[:, index])
-        curve.group = group
+def _settings(
+    obj: bpy.types.Object, channels: Channels, settings: dict[str, dict[str, float]], frame: np.ndarray
+) -> None:
+    """Set and key switches of a control rig; a rig of another version may lack some."""
+    for bone, values in settings.items():
+        pose = obj.pose.bones.get(bone)
+        for key, value in values.items() if pose is not None else ():
+            path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"]'
+            if key in pose:
+                pose[key] = type(pose[key])(value)
+                path += f'["{bpy.utils.escape_identifier(key)}"]'
+            elif key == IK_STRETCH:
+                pose.ik_stretch = value
+                path += f".{key}"
+            else:
+                continue
+            fill_curve(channels.fcurves.new(path), frame, np.array([value]))
 
 
 def _own_axes(obj: bpy.types.Object, bone: str, location: np.ndarray) -> np.ndarray:
@@ -188,15 +219,27 @@ def _undone_on_failure(obj: bpy.types.Object) -> Iterator[None]:
     """Put the rig back as it was if keying fails half-way."""
     pose = [(bone, bone.rotation_mode, bone.matrix_basis.copy()) for bone in obj.pose.bones]
     constraints = [(c, c.mute) for bone in obj.pose.bones for c in bone.constraints]
+    stretch = [(bone, bone.ik_stretch) for bone in obj.pose.bones]
+    switches = [
+        (bone, key, value)
+        for bone in obj.pose.bones
+        for key, value in bone.items()
+        if isinstance(value, int | float)
+    ]
     mode, basis = obj.rotation_mode, obj.matrix_basis.copy()
-    try:
-        yield
-    except BaseException:
-        for bone, rotation_mode, matrix in pose:
-            bone.rotation_mode = rotation_mode
-            bone.matrix_basis = matrix
-        for constraint, mute in constraints:
-            constraint.mute = mute
-        obj.rotation_mode = mode
-        obj.matrix_basis = basis
-        raise
+    with kept_action(obj):
+        try:
+            yield
+        except BaseException:
+            for bone, rotation_mode, matrix in pose:
+                bone.rotation_mode = rotation_mode
+                bone.matrix_basis = matrix
+            for constraint, mute in constraints:
+                constraint.mute = mute
+            for bone, value in stretch:
+                bone.ik_stretch = value
+            for bone, key, value in switches:
+                bone[key] = value
+            obj.rotation_mode = mode
+            obj.matrix_basis = basis
+            raise

@@ -90,7 +90,9 @@ def take_source(context: bpy.types.Context, rig: bpy.types.Object, path: str) ->
     scene = context.scene
     if path:
         path = bpy.path.abspath(path)
-        return Source(read_motion(path).clip, os.path.splitext(os.path.basename(path))[0], scene.frame_current)
+        return Source(
+            read_motion(path).clip, os.path.splitext(os.path.basename(path))[0], scene.frame_current
+        )
     body = find_body(context)
     if body is None or body == rig:
         raise BadInput(

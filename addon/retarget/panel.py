@@ -67,6 +67,9 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
         self._draw_mapping(layout, rig, settings, width)
         column = layout.column()
         column.prop(settings, "root")
+        mapping = stored(rig)
+        if mapping is not None and mapping.is_control_rig:
+            column.prop(settings, "controls")
         column.prop(settings, "fit")
         column.prop(settings, "mute")
         row = layout.row()

@@ -75,6 +75,16 @@ class UNDERSTUDY_PG_retarget(bpy.types.PropertyGroup):
         description="Switch off constraints on the keyed bones, which would hold them elsewhere",
         default=True,
     )
+    controls: EnumProperty(
+        name="Keys",
+        description="What is keyed on a rig with controls",
+        items=[
+            ("ik feet", "IK Feet, FK Arms", "Feet and knees by their goals and poles, arms by FK controls"),
+            ("ik", "IK Feet and Hands", "Feet and hands by their goals, knees and elbows by their poles"),
+            ("fk", "FK Controls", "Every limb by its FK controls"),
+            ("bones", "Bones", "The bones that deform, with their constraints muted, as for game engines"),
+        ],
+    )
     show_all: BoolProperty(name="All Parts", description="Show also the parts that this rig need not have")
     active: IntProperty(options={"SKIP_SAVE"})
 

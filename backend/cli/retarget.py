@@ -14,6 +14,7 @@ from .common import Staged, check_target, load_clip, print_json
 
 READS = (".blend", ".glb", ".gltf", ".vrm", ".fbx", ".bvh")
 WRITES = (".blend", ".glb", ".fbx", ".bvh")
+CONTROLS = ("ik-feet", "ik", "fk", "bones")
 ROOTS = ("hips", "root", "object", "in-place")
 PATIENCE = 1800.0
 """Seconds after which a character that does not get ready is given up."""
@@ -33,6 +34,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, metavar="FILE", help="a .blend, .glb, .fbx or .bvh file"
     )
     parser.add_argument("--root", choices=ROOTS, default="hips", help="what walks (default: hips)")
+    parser.add_argument(
+        "--controls",
+        choices=CONTROLS,
+        default="ik-feet",
+        help="what is keyed on a control rig: goals for the feet (default), for feet and hands, FK controls, "
+        "or the bones that deform",
+    )
     parser.add_argument(
         "--no-fit",
         action="store_true",
@@ -64,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         report = out.with_name("report.json")
         arguments = [str(args.clip.resolve()), "--rig", str(args.rig.resolve()), "--out", str(out.resolve())]
         arguments += ["--root", args.root.replace("-", " "), "--report", str(report.resolve())]
+        arguments += ["--controls", args.controls.replace("-", " ")]
         arguments += ["--no-fit"] if args.no_fit else []
         for option, value in (("--armature", args.armature), ("--mapping", args.mapping)):
             if value is not None:

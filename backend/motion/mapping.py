@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import BadInput
 from .rig import Rig
+from .rig_controls import LIMBS, IkControls, ik_from_json, settings_from_json
 
 SIDES = ("left", "right")
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -107,7 +108,11 @@ class Mapping:
         notes: sentences about what was found odd.
         attached: slots whose bone follows the body's joint above it by constraints, whatever bone it
             hangs on in the hierarchy (the fingers of a control rig).
+        carried: slots whose bone's head goes with the body's joint above it by constraints, while it inherits
+            the turns of the bone that it hangs on.
         settings: custom properties a control rig wants: bone to property to value.
+        ik: limb (``left_leg``) to the controls by which inverse kinematics moves it.
+        idle: further controls, which bend the body when they are not at rest.
     """
 
     bones: dict[str, str] = field(default_factory=dict)
@@ -117,7 +122,15 @@ class Mapping:
     confidence: float = 0.0
     notes: tuple[str, ...] = ()
     attached: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
     settings: dict[str, dict[str, float]] = field(default_factory=dict)
+    ik: dict[str, IkControls] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
+
+    @property
+    def is_control_rig(self) -> bool:
+        """Whether the mapped bones are controls, which move the body by constraints of the rig's own."""
+        return bool(self.settings or self.ik)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -149,7 +162,10 @@ class Mapping:
             "by": self.by,
             "notes": list(self.notes),
             "attached": sorted(self.attached),
+            "carried": sorted(self.carried),
             "settings": self.settings,
+            "ik": {limb: controls.as_dict() for limb, controls in self.ik.items()},
+            "idle": list(self.idle),
         }
         return json.dumps(data, ensure_ascii=False)
 
@@ -172,10 +188,10 @@ def mapping_from_json(text: str) -> Mapping:
             confidence=float(data.get("confidence", 1.0)),
             notes=tuple(str(note) for note in data.get("notes", ())),
             attached=frozenset(str(slot) for slot in data.get("attached", ())),
-            settings={
-                str(bone): {str(name): float(value) for name, value in values.items()}
-                for bone, values in dict(data.get("settings", {})).items()
-            },
+            carried=frozenset(str(slot) for slot in data.get("carried", ())),
+            settings=settings_from_json(data.get("settings")),
+            ik={limb: ik_from_json(ik) for limb, ik in dict(data.get("ik", {})).items() if limb in LIMBS},
+            idle=tuple(str(bone) for bone in data.get("idle", ())),
         ).ordered()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput("This is not a bone mapping of Understudy.", field="mapping") from error

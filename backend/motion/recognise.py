@@ -32,7 +32,12 @@ def recognise(rig: Rig, families: Sequence[Family]) -> Mapping:
     """
     named = max(
         (match(rig, family) for family in sorted(families, key=lambda family: family.rank)),
-        key=lambda found: (round(found.confidence, 2), min(len(found.bones) / 55, 1.0) > 0.5),
+        # The bones under a control rig fit their own family as well: its controls are what animators key.
+        key=lambda found: (
+            round(found.confidence, 2),
+            found.is_control_rig,
+            min(len(found.bones) / 55, 1.0) > 0.5,
+        ),
         default=Mapping(),
     )
     shaped = recognise_structure(rig)
@@ -93,6 +98,8 @@ def _swapped(found: Mapping, note: str) -> Mapping:
         bones={other(slot): bone for slot, bone in found.bones.items()},
         by={other(slot): by for slot, by in found.by.items()},
         attached=frozenset(other(slot) for slot in found.attached),
+        carried=frozenset(other(slot) for slot in found.carried),
+        ik={other(limb): controls for limb, controls in found.ik.items()},
         notes=(*found.notes, note),
     ).ordered()
 

@@ -17,7 +17,8 @@ their part of the turn about the limb. The root's path is scaled by the length o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,7 +28,9 @@ from .clip import Clip
 from .kinematics import forward_kinematics
 from .mapping import Mapping, checked
 from .retarget_back import read_motion
+from .retarget_controls import ik_tracks, limbs_by_ik
 from .retarget_drives import find_drives, is_known, turned
+from .retarget_posing import Posed
 from .retarget_rest import RestPose
 from .retarget_root import ROOTS, Root, hips_at, off_the_object, path_of
 from .rig import Rig
@@ -47,6 +50,7 @@ class RigMotion:
         locations: per bone that moves, (T, 3) in its own rest frame, armature units.
         object: (T, 4, 4) motion of the whole object in armature space; None where it stays.
         resting: names of bones between the driven ones that have to be at rest.
+        settings: custom properties to set and key: bone to property to value.
     """
 
     fps: float
@@ -55,6 +59,7 @@ class RigMotion:
     locations: dict[str, np.ndarray]
     object: np.ndarray | None
     resting: tuple[str, ...]
+    settings: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Retargeter:
@@ -84,27 +89,17 @@ class Retargeter:
         line = self.rig.line(self.rest.bone("pelvis"))
         return line[-1] if len(line) > 1 else -1
 
-    def perform(self, clip: Clip, root: Root = "hips") -> RigMotion:
-        """The rig's motion for a clip.
-
-        Args:
-            clip: the motion; parts it does not know (fingers, face) are left alone.
-            root: where the path over the floor goes.
-
-        Raises:
-            BadInput: the choice of root does not fit the rig, or the clip holds numbers that are none.
-        """
+    def pose(self, clip: Clip, root: Root = "hips") -> Posed:
+        """Where the rig's bones go for a clip, in the body frame; arguments and errors as :meth:`perform`."""
         if not (np.isfinite(clip.poses).all() and np.isfinite(clip.trans).all()):
             raise BadInput("The clip contains numbers that are not finite.", field="clip")
         world = forward_kinematics(clip.poses, clip.trans)[1]
         drives = [d for d in self.drives if is_known(clip, d.joint)]
-        posed = {d.bone: turned(self.rest, world, d) for d in drives}
+        turns = {d.bone: turned(self.rest, world, d) for d in drives}
         above = {d.bone: d.above for d in drives}
         hips = hips_at(self.rest, world[:, 0], clip.trans)
         heading, path = path_of(self.rest, world[:, 0], hips, clip.fps)
-        locations: dict[str, np.ndarray] = {}
-        moved: np.ndarray | None = None
-        pelvis = self.rest.bone("pelvis")
+        posed = Posed(self.rest, turns, above, hips, np.zeros_like(path))
         if root == "root":
             carrier = self.root_bone
             if carrier < 0:
@@ -113,29 +108,54 @@ class Retargeter:
                     hint="Put the path on the hips or on the object.",
                     field="root",
                 )
-            posed[carrier] = heading @ self.rest.rotations[carrier]
+            turns[carrier] = heading @ self.rest.rotations[carrier]
             above[carrier] = -1
             for bone, up in above.items():
                 if up < 0 and bone != carrier and self._hangs_on(bone, carrier):
                     above[bone] = carrier
-            locations[self.rig.bones[carrier]] = path @ self.rest.rotations[carrier]
+            posed.path = path
         elif root == "object":
-            hips, posed, moved = off_the_object(self.rest, hips, posed, above, heading, path)
+            posed.hips, posed.turns, posed.object = off_the_object(self.rest, hips, turns, heading, path)
         elif root == "in place":
-            hips = hips - path
+            posed.hips = hips - path
         elif root != "hips":
             raise BadInput(f"The root must be one of {', '.join(ROOTS)}, not {root}.", field="root")
+        return posed
 
-        names = sorted(posed)
-        local = np.stack([self._local(bone, posed, above[bone]) for bone in names], axis=1)
-        locations[self.rig.bones[pelvis]] = self._location(pelvis, hips, posed, above[pelvis], path)
+    def perform(self, clip: Clip, root: Root = "hips", *, ik: Sequence[str] = ()) -> RigMotion:
+        """The rig's motion for a clip.
+
+        Args:
+            clip: the motion; parts it does not know (fingers, face) are left alone.
+            root: where the path over the floor goes.
+            ik: which limbs of a control rig (``leg``, ``arm``) follow goals; the others their FK controls.
+
+        Raises:
+            BadInput: the choice of root does not fit the rig, or the clip holds numbers that are none.
+        """
+        posed = self.pose(clip, root)
+        pelvis = self.rest.bone("pelvis")
+        driven = sorted(posed.turns)
+        turns = {bone: posed.turn(bone, posed.turns[bone], posed.above[bone]) for bone in driven}
+        moves = {pelvis: posed.location(pelvis, posed.hips, posed.above[pelvis])}
+        if root == "root":
+            carrier = self.root_bone
+            moves[carrier] = posed.path @ self.rest.rotations[carrier]
+        settings = {bone: dict(values) for bone, values in self.mapping.settings.items()}
+        for limb in limbs_by_ik(self.mapping.ik, ik):
+            tracks = ik_tracks(posed, limb, self.mapping.ik[limb])
+            turns |= {bone: turn for bone, (turn, _) in tracks.items() if turn is not None}
+            moves |= {bone: move for bone, (_, move) in tracks.items() if move is not None}
+            for bone, values in self.mapping.ik[limb].settings.items() if tracks else ():
+                settings[bone] = {**settings.get(bone, {}), **values}
         return RigMotion(
             fps=clip.fps,
-            bones=tuple(self.rig.bones[bone] for bone in names),
-            rotations=rot.matrix_to_quaternion(local),
-            locations=locations,
-            object=moved,
-            resting=self._resting(names),
+            bones=tuple(self.rig.bones[bone] for bone in turns),
+            rotations=rot.matrix_to_quaternion(np.stack(list(turns.values()), axis=1)),
+            locations={self.rig.bones[bone]: move for bone, move in moves.items()},
+            object=posed.object,
+            resting=self._resting([*turns, *moves]),
+            settings=settings,
         )
 
     def _hangs_on(self, bone: int, carrier: int) -> bool:
@@ -146,26 +166,9 @@ class Retargeter:
             follows = follows and bool(self.rig.follows[step])
         return follows and self.rig.is_above(carrier, bone)
 
-    def _local(self, bone: int, posed: dict[int, np.ndarray], above: int) -> np.ndarray:
-        """Rotation (T, 3, 3) of a bone relative to its rest pose, in its own frame."""
-        if above < 0:
-            return self.rest.rotations[bone].T @ posed[bone]
-        relative = self.rest.rotations[above].T @ self.rest.rotations[bone]
-        return relative.T @ (np.swapaxes(posed[above], -1, -2) @ posed[bone])
-
-    def _location(
-        self, bone: int, goal: np.ndarray, posed: dict[int, np.ndarray], above: int, path: np.ndarray
-    ) -> np.ndarray:
-        """Location (T, 3) of a bone in its rest frame that brings its head to ``goal``."""
-        if above < 0:
-            return (goal - self.rest.heads[bone]) @ self.rest.rotations[bone]
-        carrier = posed[above] @ self.rest.rotations[above].T
-        start = self.rest.heads[above] + path + carrier @ (self.rest.heads[bone] - self.rest.heads[above])
-        return np.einsum("tji,tj->ti", carrier @ self.rest.rotations[bone], goal - start)
-
     def _resting(self, driven: list[int]) -> tuple[str, ...]:
-        """Bones above driven ones that are not driven themselves: they have to be at rest."""
-        names = set()
+        """Bones that have to be at rest: above driven ones and not driven themselves, and idle controls."""
+        names = {self.rig.index[name] for name in self.mapping.idle if name in self.rig.index} - set(driven)
         for bone in driven:
             names |= {step for step in self.rig.line(bone)[1:] if step not in driven}
         return tuple(self.rig.bones[bone] for bone in sorted(names))

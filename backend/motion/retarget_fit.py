@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import rotations
 from .clip import Clip
 from .footlock import write_local
 from .kinematics import forward_kinematics
-from .mapping import NECK, SPINE
-from .retarget import Retargeter, RigMotion
+from .retarget import Retargeter
 from .retarget_ik import fit_feet, fit_hands, legs_of
 from .skeleton import JOINT_NAMES, NUM_BODY_JOINTS, PARENTS, REST_FLOOR, REST_OFFSETS
 
@@ -63,47 +61,15 @@ def fit_to_rig(retargeter: Retargeter, clip: Clip, *, feet: bool = True, hands: 
 
 def _joints(retargeter: Retargeter, clip: Clip, world: np.ndarray) -> np.ndarray:
     """Where the rig has our joints (T, 22, 3): Y up, its floor at zero, in lengths that give it our legs."""
-    stance = retargeter.stance
-    heads = _heads(retargeter, retargeter.perform(clip))
-    mapping = retargeter.mapping
-    ends = {"spine3": mapping.chain(SPINE), "neck": mapping.chain(NECK)}
+    rest, stance = retargeter.rest, retargeter.stance
+    posed = retargeter.pose(clip)
+    floor = np.array([0.0, stance.floor, 0.0])
     joints = np.empty((len(clip), NUM_BODY_JOINTS, 3))
     for joint in range(NUM_BODY_JOINTS):
         name, above = JOINT_NAMES[joint], PARENTS[joint]
-        slot = ends[name][-1] if ends.get(name) else name
-        bone = mapping.bones.get(slot)
-        if bone is not None:
-            joints[:, joint] = (
-                heads[retargeter.rig.index[bone]] - np.array([0.0, stance.floor, 0.0])
-            ) / stance.scale
+        bone = rest.bone(rest.slot_of(joint) if name in ("spine3", "neck") else name)
+        if bone >= 0:
+            joints[:, joint] = (posed.head(bone) - floor) / stance.scale
         else:  # as long as ours: nothing hangs on it
             joints[:, joint] = joints[:, above] + world[:, above] @ REST_OFFSETS[joint]
     return joints
-
-
-def _heads(retargeter: Retargeter, motion: RigMotion) -> dict[int, np.ndarray]:
-    """Heads (T, 3), in the body frame, of the rig's bones that carry mapped ones, by their index."""
-    rig = retargeter.rig
-    turns = dict(
-        zip(motion.bones, np.moveaxis(rotations.quaternion_to_matrix(motion.rotations), 1, 0), strict=True)
-    )
-    frames = len(motion.rotations)
-    wanted = {step for bone in retargeter.mapping.bones.values() for step in rig.line(rig.index[bone])}
-    posed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for bone in sorted(wanted):
-        name, parent = rig.bones[bone], int(rig.parents[bone])
-        rotation = np.broadcast_to(rig.rotations[bone], (frames, 3, 3))
-        head = np.broadcast_to(rig.heads[bone], (frames, 3))
-        if parent >= 0:
-            turn, place = posed[parent]
-            carried = turn @ rig.rotations[parent].T
-            head = place + carried @ (rig.heads[bone] - rig.heads[parent])
-            if rig.follows[bone]:
-                rotation = carried @ rig.rotations[bone]
-        if name in motion.locations:
-            head = head + np.einsum("tij,tj->ti", rotation, motion.locations[name])
-        if name in turns:
-            rotation = rotation @ turns[name]
-        posed[bone] = rotation, head
-    axes = retargeter.stance.axes
-    return {bone: head @ axes for bone, (_, head) in posed.items()}

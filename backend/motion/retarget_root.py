@@ -47,7 +47,6 @@ def off_the_object(
     rest: RestPose,
     hips: np.ndarray,
     posed: dict[int, np.ndarray],
-    above: dict[int, int],
     heading: np.ndarray,
     path: np.ndarray,
 ) -> tuple[np.ndarray, dict[int, np.ndarray], np.ndarray]:

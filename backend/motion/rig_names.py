@@ -11,21 +11,23 @@ Names are compared without case, separators and prefixes, so ``mixamorig1:LeftAr
 the hierarchy; of all others the first name that is there. A finger's ``{n}`` stands for 1, 2 and 3, or its
 three names stand in a list of their own. Optional keys: ``needs`` (names that must be there; ``a|b`` for
 either), ``needs_prefix``, ``side_patterns`` (where the side may stand around the word ``{b}``),
-``attached`` and ``settings`` (see :class:`.mapping.Mapping`).
+``attached``, ``carried``, ``settings`` and ``idle`` (see :class:`.mapping.Mapping`), and ``ik``, the controls of
+a ``leg`` and an ``arm`` (see :class:`.rig_controls.IkControls`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from ..errors import BadInput
 from .mapping import CHAIN_LENGTHS, CORE, FINGERS, SIDES, TWISTED, Mapping, soundness
 from .rig import Rig
+from .rig_controls import CHAINS, IkControls, ik_from_json, settings_from_json
 
 _MIDDLE = ("root", "pelvis", "head", "jaw")
 _SIDED = ("collar", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot", "eye")
@@ -49,7 +51,10 @@ class Family:
     needs_prefix: bool = False
     side_patterns: tuple[str, ...] = ()
     attached: tuple[str, ...] = ()
-    settings: dict[str, dict[str, float]] | None = None
+    carried: tuple[str, ...] = ()
+    settings: dict[str, dict[str, float]] = field(default_factory=dict)
+    ik: dict[str, IkControls] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
 
 def family_from_json(data: Any) -> Family:
@@ -81,9 +86,10 @@ def family_from_json(data: Any) -> Family:
             needs_prefix=bool(data.get("needs_prefix", False)),
             side_patterns=tuple(str(pattern) for pattern in data.get("side_patterns", ())),
             attached=tuple(str(key) for key in data.get("attached", ())),
-            settings={str(b): {str(k): float(v) for k, v in s.items()} for b, s in data["settings"].items()}
-            if data.get("settings")
-            else None,
+            carried=tuple(str(key) for key in data.get("carried", ())),
+            settings=settings_from_json(data.get("settings")),
+            ik={kind: ik_from_json(ik) for kind, ik in data.get("ik", {}).items() if kind in CHAINS},
+            idle=tuple(str(name) for name in data.get("idle", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         raise BadInput(f"This name table cannot be read: {error}.", field="bones") from error
@@ -178,17 +184,21 @@ class _Reading:
         if root and pelvis and ("pelvis" in self.family.attached or self._above(root, pelvis)):
             self._take("root", root)
         share = sum(slot in self.bones for slot in CORE) / len(CORE)
-        attached = {
-            slot for key in self.family.attached for slot in (key, *(f"{side}_{key}" for side in SIDES))
-        }
+        attached, carried = (
+            {slot for key in keys for slot in (key, *(f"{side}_{key}" for side in SIDES))}
+            for keys in (self.family.attached, self.family.carried)
+        )
         return Mapping(
             bones=self.bones,
             by=dict.fromkeys(self.bones, "name"),
             family=self.family.key,
             label=self.family.label,
-            confidence=share * (0.5 + 0.5 * soundness(self.bones, self.rig, attached)),
+            confidence=share * (0.5 + 0.5 * soundness(self.bones, self.rig, attached | carried)),
             attached=frozenset(slot for slot in attached if slot in self.bones),
-            settings=self._settings(),
+            carried=frozenset(slot for slot in carried if slot in self.bones),
+            settings=self._settings(self.family.settings, self.sides),
+            ik=self._ik(),
+            idle=tuple(self._named(self.family.idle, self.sides)),
         ).ordered()
 
     def _above(self, upper: str, lower: str) -> bool:
@@ -250,11 +260,30 @@ class _Reading:
                     self._take(f"{slot}{i}", bone)
                 return
 
-    def _settings(self) -> dict[str, dict[str, float]]:
-        result: dict[str, dict[str, float]] = {}
-        for bone, values in (self.family.settings or {}).items():
-            for word in self.sides if "{s}" in bone else ("",):
-                name = self.table.get(canonical(bone.replace("{s}", word)))
+    def _named(self, patterns: Iterable[str], words: Iterable[str]) -> Iterator[str]:
+        """The rig's own names of the bones that patterns stand for, on the sides of ``words``."""
+        for pattern in patterns:
+            for word in words if "{s}" in pattern else ("",):
+                name = self.table.get(canonical(pattern.replace("{s}", word)))
                 if name is not None:
-                    result[name] = dict(values)
-        return result
+                    yield name
+
+    def _settings(
+        self, settings: dict[str, dict[str, float]], words: Iterable[str]
+    ) -> dict[str, dict[str, float]]:
+        return {
+            name: dict(values) for bone, values in settings.items() for name in self._named([bone], words)
+        }
+
+    def _ik(self) -> dict[str, IkControls]:
+        """Limb to its controls, where the rig has both the goal and the pole."""
+        found: dict[str, IkControls] = {}
+        for side, word in zip(SIDES, self.sides, strict=True):
+            for kind, ik in self.family.ik.items():
+                goal, pole, toe = (
+                    next(self._named([name], (word,)), "") for name in (ik.goal, ik.pole, ik.toe)
+                )
+                if goal and pole:
+                    settings = self._settings(ik.settings, (word,))
+                    found[f"{side}_{kind}"] = replace(ik, goal=goal, pole=pole, toe=toe, settings=settings)
+        return found
