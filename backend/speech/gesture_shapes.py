@@ -16,6 +16,9 @@ import numpy as np
 from ..motion.hands import OPEN
 from ..motion.hands import Shape as Hand
 
+OWN_SIDE = 0.06
+"""Metres from the middle of the chest that a wrist keeps where a stroke begins: hands that come together do not cross."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -44,9 +47,12 @@ class Shape:
         return np.concatenate([self.place, [self.lift], self.palm])
 
     def before(self, size: float) -> np.ndarray:
-        """(7,) where a stroke of ``size`` (0 to 1 and a little more) begins."""
-        palm = self.palm + size * (self.palm_before - self.palm)
-        return np.concatenate([self.place + size * self.came, [self.lift + 0.12 * size], palm])
+        """(7,) where a stroke of ``size`` (0 to 1 and more in lively talk) begins; on the hand's own side."""
+        turned = min(size, 1.5)
+        palm = self.palm + turned * (self.palm_before - self.palm)
+        place = self.place + size * self.came
+        place[0] = max(place[0], min(OWN_SIDE, self.place[0]))
+        return np.concatenate([place, [self.lift + 0.12 * turned], palm])
 
 
 def _shape(

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX
 from understudy.backend.speech.features import SpeechFeatures
 from understudy.backend.speech.gesture_score import score
 from understudy.backend.speech.gesture_shapes import FINGERS, MEANINGS
 from understudy.backend.speech.gestures import gesture
 from understudy.backend.speech.lexicon import LANGUAGES, language_of
+from understudy.backend.speech.manner import Manner
 from understudy.backend.speech.rhythm import accents, voice_rhythm
 from understudy.backend.speech.transcripts import transcript_of
 from understudy.backend.speech.voice import Voice
@@ -157,6 +159,20 @@ def test_fingers_count(features: SpeechFeatures) -> None:
     ]
     straight = [[abs(angle) < 0.45 for angle in side] for side in bent]
     assert [True, True, False, False] in straight
+
+
+@pytest.mark.parametrize("text", ["no", "all", "big", "small", "maybe"])
+def test_two_hands_neither_cross_nor_touch_however_lively(features: SpeechFeatures, text: str) -> None:
+    times = accents(features)
+    voice = told(features, tuple(Word(text, at - 0.15, at + 0.1) for at in times[::3]))
+    for seed in range(2):
+        made = gesture(standing(len(features)), voice, seed, Manner(1.8))
+        joints, world = forward_kinematics(made.poses, made.trans)
+        chest = INDEX["spine3"]
+        across = np.swapaxes(world[:, chest], 1, 2)[:, 0]
+        wrists = joints[:, [INDEX["left_wrist"], INDEX["right_wrist"]]]
+        assert np.linalg.norm(wrists[:, 0] - wrists[:, 1], axis=1).min() > 0.09
+        assert np.sum(across * (wrists[:, 0] - wrists[:, 1]), axis=1).min() > -0.02
 
 
 @settings(max_examples=30, deadline=None)
