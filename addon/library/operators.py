@@ -40,11 +40,11 @@ def search(context: bpy.types.Context, query: str) -> None:
         "pack": context.scene.understudy.pack or "open",
         "device": settings.device,
     }
-    state = library(context)
-    Asking.start("Searching", "search", params, lambda result: _list(state, query, result))
+    Asking.start("Searching", "search", params, lambda result: _list(query, result))
 
 
-def _list(state: UNDERSTUDY_PG_library, query: str, result: Any) -> None:
+def _list(query: str, result: Any) -> None:
+    state = library(bpy.context)  # not kept while asking: loading a file may replace it
     result = result if isinstance(result, dict) else {}
     state.found.clear()
     for one in result.get("results", []):

@@ -13,7 +13,7 @@ from ..client import redraw
 from ..export_clip import clip_of, to_export
 from ..generate import refuse
 from .asking import Asking
-from .state import UNDERSTUDY_PG_library, library
+from .state import library
 
 TOLD_KEY = "understudy_description"
 """Custom property of an Action: what the backend sees in it."""
@@ -32,7 +32,6 @@ class UNDERSTUDY_OT_describe(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        state = library(context)
         try:
             armature = to_export(context)
             clip = resample(clip_of(context, armature, None, 0.0), 30.0)
@@ -45,16 +44,17 @@ class UNDERSTUDY_OT_describe(bpy.types.Operator):
             }
             uid = action.session_uid if action is not None else 0
             name = action.name if action is not None else armature.name
-            Asking.start("Describing", "describe", params, lambda result: _told(state, uid, name, result))
+            Asking.start("Describing", "describe", params, lambda result: _told(uid, name, result))
         except UnderstudyError as error:
             return refuse(self, error)
         if bpy.app.background:
-            self.report({"INFO"}, state.told or "Nothing was told.")
+            self.report({"INFO"}, library(context).told or "Nothing was told.")
         redraw()
         return {"FINISHED"}
 
 
-def _told(state: UNDERSTUDY_PG_library, uid: int, name: str, result: Any) -> None:
+def _told(uid: int, name: str, result: Any) -> None:
+    state = library(bpy.context)  # not kept while asking: loading a file may replace it
     texts = result.get("texts", []) if isinstance(result, dict) else []
     state.told, state.told_of = "; ".join(str(text) for text in texts), name
     action = next((action for action in bpy.data.actions if action.session_uid == uid), None)
