@@ -7,6 +7,7 @@ from .panels import _characters, paragraph
 from .preview import current
 from .take_files import missing
 from .takes import UNDERSTUDY_PG_take, find
+from .translations import t
 
 
 class UNDERSTUDY_UL_takes(bpy.types.UIList):
@@ -80,20 +81,23 @@ class UNDERSTUDY_PT_takes(bpy.types.Panel):
         previewing = body is not None and current(body) is not None
         if take.file in missing:
             paragraph(layout, "Its clip is gone. Re-use its settings to make it again.", width, icon="ERROR")
-        facts = f"Seed {take.seed}"
+        facts = t("Seed {seed}", seed=take.seed)
         if take.samples > 1:
-            facts += f", variation {take.sample + 1} of {take.samples}"
+            facts += ", " + t("variation {number} of {count}", number=take.sample + 1, count=take.samples)
         if take.pack:
             facts += f" · {take.pack} ({take.licence})" if take.licence else f" · {take.pack}"
-        paragraph(layout, take.name, width)
-        paragraph(layout, facts, width)
+        paragraph(layout, take.name, width, translate=False)
+        paragraph(layout, facts, width, translate=False)
         if body is None:
             paragraph(layout, "Add a body, or select one, to see it.", width, icon="INFO")
             return
         if previewing:
             held = body.understudy_preview.held
-            waits = f"“{held.name}” waits." if held is not None else "There was no animation before."
-            paragraph(layout, f"Preview on {body.name}. {waits}", width, icon="HIDE_OFF")
+            if held is not None:
+                said = t("Preview on {name}. “{held}” waits.", name=body.name, held=held.name)
+            else:
+                said = t("Preview on {name}. There was no animation before.", name=body.name)
+            paragraph(layout, said, width, icon="HIDE_OFF", translate=False)
         row = layout.row(align=True)
         if previewing and body.understudy_preview.take == take.file:
             row.operator("understudy.accept_take", icon="CHECKMARK")
@@ -107,6 +111,11 @@ class UNDERSTUDY_PT_takes(bpy.types.Panel):
             _draw_compare(layout, takes, body.understudy_preview.take if previewing else "")
 
 
+def _short(take: UNDERSTUDY_PG_take) -> str:
+    """What tells a take from others in a few characters."""
+    return f"{take.sample + 1}/{take.samples} {take.name}" if take.samples > 1 else str(take.name)
+
+
 def _draw_compare(layout: bpy.types.UILayout, takes: bpy.types.PropertyGroup, shown: str) -> None:
     """Two takes side by side as buttons, a click on either shows it."""
     row = layout.row(align=True)
@@ -116,7 +125,7 @@ def _draw_compare(layout: bpy.types.UILayout, takes: bpy.types.PropertyGroup, sh
         if index >= 0:
             button = part.operator(
                 "understudy.show_compared",
-                text=f"{slot.upper()}: {takes.items[index].name}",
+                text=f"{slot.upper()}: {_short(takes.items[index])}",
                 depress=takes.items[index].file == shown,
             )
             button.slot = slot

@@ -568,7 +568,7 @@ def test_the_list_shows_what_is_previewed_and_what_waits(body: bpy.types.Object)
     assert "What you generate is listed here." in seen()
     generate("a person walks", samples=2, seed=4)
     shown = seen()
-    for words in ("A: a person walks", "understudy.swap_compared", "Compare as B"):
+    for words in ("A: 1/2 a person walks", "understudy.swap_compared", "Compare as B"):
         takes().a = takes().items[0].file
         assert words in seen()
     for words in ("Seed 4, variation 1", "“by hand” waits.", "understudy.reject_take", "1/2", "2/2", "1.0 s"):
