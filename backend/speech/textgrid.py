@@ -48,7 +48,10 @@ def read_textgrid(path: Path) -> dict[str, list[Label]]:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read ({error.strerror}).", field="textgrid") from None
-    return parse_textgrid(decoded(data), path.name)
+    try:
+        return parse_textgrid(decoded(data), path.name)
+    except UnicodeDecodeError:
+        raise BadInput(f"{path.name} is no TextGrid: it is not a text.", field="textgrid") from None
 
 
 def is_textgrid(text: str) -> bool:
