@@ -314,7 +314,7 @@ class Direction:
 
 def lasting(constraints: Constraints) -> tuple[float | None, bool]:
     """Seconds that constraints need where nobody asked for a length, and whether a path then ends the motion."""
-    times = [one.time for one in (*constraints.waypoints, *constraints.poses)]
+    times = [point.time for point in constraints.waypoints] + [pose.time for pose in constraints.poses]
     times += [pin.end + 0.5 for pin in constraints.pins]
     if constraints.path is not None and constraints.path.times is not None:
         times.append(constraints.path.times[-1])

@@ -100,12 +100,12 @@ class Gap:
             count = self.after - self.first
             inside = known - 1 + np.arange(1, count) * (made + 1) / count
             behind = len(motion) - known - made
-            tail = known + made + step * np.arange(math.floor((behind - 1) / step) + 1)
+            tail = known + made + step * np.arange(math.floor((behind - 1) / step) + 1.0)
         else:
             # New frames lie between those at 30 fps where the clip's rate is another.
             count = math.floor(len(positions) / step + 1e-6)
-            at = np.arange(1, count + 1) * step - 1.0
-            inside = known + np.interp(at, np.arange(-1, len(positions)), [-1.0, *positions])
+            at = step * np.arange(1, count + 1) - 1.0
+            inside = float(known) + np.interp(at, np.arange(-1, len(positions)), [-1.0, *positions])
             tail = np.zeros(0)
         whole = sampled(motion, np.concatenate([lead, inside, tail])).replace(fps=self.clip.fps)
         return aligned(whole, before, self.clip, self.first), before

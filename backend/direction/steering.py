@@ -132,10 +132,10 @@ def steer(
         errors, slopes = [rest @ free], [rest]
         for anchor in order:
             if anchor.place is not None and anchor.frame > 0:
-                here = slice(0, anchor.frame)
+                until = slice(0, anchor.frame)
                 errors.append((course[anchor.frame] - anchor.place) / _PLACE)
                 slopes.append(
-                    np.hstack([across[here].T @ middle[here], turned[here].T @ middle[here]]) / _PLACE
+                    np.hstack([across[until].T @ middle[until], turned[until].T @ middle[until]]) / _PLACE
                 )
             if anchor.facing is not None:
                 missing = headings[anchor.frame] + basis[anchor.frame] @ free[:knots] - anchor.facing
