@@ -15,6 +15,7 @@ from .direction.gather import in_frames
 from .keying import scene_rate
 from .orders import Order, line_order, take_order, why_not
 from .properties import MAX_PROMPT, MAX_SEED, SAMPLES
+from .translations import t
 
 __all__ = ["Order", "deliver", "refuse", "take_order", "why_not"]
 
@@ -49,8 +50,17 @@ def deliver(order: Order, job: client.Job) -> bpy.types.Action:
         voice=voice,
         span=_span(order),
     )
-    several = f" in each of {len(clips)} takes" if len(clips) > 1 else ""
-    backend.news = f"{clips[0].seconds:.1f} s of motion{several} in {job.took:.1f} s"
+    seconds, took = f"{clips[0].seconds:.1f}", f"{job.took:.1f}"
+    backend.news = (
+        t("{seconds} s of motion in {took} s", seconds=seconds, took=took)
+        if len(clips) == 1
+        else t(
+            "{seconds} s of motion in each of {count} takes in {took} s",
+            seconds=seconds,
+            count=len(clips),
+            took=took,
+        )
+    )
     return action
 
 

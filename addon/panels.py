@@ -81,7 +81,7 @@ class UNDERSTUDY_PT_main(bpy.types.Panel):
                 if _first_use(context):
                     self._draw_first_use(layout, width)
             elif backend.news:
-                paragraph(layout, backend.news, width, icon="CHECKMARK")
+                paragraph(layout, backend.news, width, icon="CHECKMARK", translate=False)
                 if backend.warning:
                     paragraph(layout, backend.warning, width, icon="ERROR")
         if backend.error is not None and not busy:
@@ -178,12 +178,13 @@ class UNDERSTUDY_PT_speech(_Section, bpy.types.Panel):
                 sentence, complaint = sound.Look.found.get(path, ("", False))
                 if sentence:
                     paragraph(layout, sentence, width, icon="ERROR" if complaint else "SOUND")
-            layout.prop(settings, "speech_offset")
-            layout.prop(settings, "place_sound")
+            column = fields(layout)
+            column.prop(settings, "speech_offset")
+            column.prop(settings, "place_sound")
         elif settings.voice == "STRIP":
             self._draw_strip(layout, context.scene, width)
         if settings.voice != "NONE":
-            column = layout.column(align=True)
+            column = fields(layout)
             column.prop(settings, "transcript")
             column.prop(settings, "transcript_file", text="File")
 
@@ -318,10 +319,12 @@ def switched(
         value.label(text=off)
 
 
-def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
-    """Text, translated where it is known, wrapped to the region: labels alone would be cut off."""
+def paragraph(
+    layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE", *, translate: bool = True
+) -> None:
+    """Text wrapped to the region: labels alone would be cut off. What the animator wrote is not translated."""
     column = layout.column(align=True)
-    for i, line in enumerate(wrapped(t(text), max(width, 16))):
+    for i, line in enumerate(wrapped(t(text) if translate else text, max(width, 16))):
         shown = icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE")
         column.label(text=line, icon=shown, translate=False)
 

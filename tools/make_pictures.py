@@ -92,7 +92,18 @@ def _collect(
             return 0
         target = out / f"guide-{shot['name']}.png"
         crop = [] if shot["box"] is None else ["-crop", "{}x{}+{}+{}".format(*shot["box"]), "+repage"]
-        command = ["import", "-window", "root", *crop, "-colors", "192", str(target)]
+        command = [
+            "import",
+            "-window",
+            "root",
+            *crop,
+            "+dither",
+            "-colors",
+            "128",
+            "-define",
+            "png:compression-level=9",
+            str(target),
+        ]
         subprocess.run(command, env=environment, check=True)
         print(target, flush=True)
         ready.unlink()

@@ -108,6 +108,11 @@ def scenes() -> Iterator[tuple[str, bool]]:
     sections("speech")
     yield "speech", False
     bpy.context.scene.understudy.voice = "NONE"
+    _, area = view()
+    area.spaces.active.region_3d.view_location, area.spaces.active.region_3d.view_distance = (
+        (0.7, -1.3, 0.6),
+        8.0,
+    )
     run(lambda: mark("PATH", (1.6, -2.6, 0.0), 1))
     run(lambda: mark("WAYPOINT", (1.6, -2.6, 0.0), 90))
     run(lambda: mark("POSE", (0.0, 0.0, 0.0), 40))
