@@ -13,6 +13,7 @@ from ..keying import scene_rate
 from ..panels import _characters, _Section, fields, paragraph
 from ..preview import current
 from ..takes import find
+from ..translations import t
 from . import curves, editing
 from .gather import words
 from .marks import JOINTS, KINDS, is_mark
@@ -220,7 +221,7 @@ class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
             row = column.row()
             row.alert = error > MISSED
             frame = round(body.understudy_preview.start + time * rate)
-            row.label(text=f"{words(constraint)}, frame {frame}")
+            row.label(text=t(f"{t(words(constraint))}, frame {frame}"))
             value = row.row()
             value.alignment = "RIGHT"
             value.label(text="after the end" if math.isinf(error) else f"{error:.1f} cm")
