@@ -125,6 +125,11 @@ def test_every_wheel_is_named_and_there_and_the_zip_is_small_enough(extension: P
     assert not [name for name in inside if "numpy" in name], "Blender has its own"
 
 
+def test_the_same_sources_give_the_same_zip(extension: Path, tmp_path: Path) -> None:
+    target = wheels.Target(build_extension.this_platform(), "cp311")
+    assert build_extension.build(tmp_path, target).read_bytes() == extension.read_bytes()
+
+
 def test_its_sentence_encoder_reads_as_the_checkout_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

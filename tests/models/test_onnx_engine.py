@@ -36,6 +36,15 @@ from understudy.backend.text import TextEmbedding, TextEncoder
 from understudy.training.export_onnx import export_pack, export_text, pack_graphs
 
 Engines = tuple[OnnxEngine, TorchEngine]
+TORCH_ALONE = (
+    *(
+        f"understudy.backend.models.{name}"
+        for name in ("alignment", "compact", "diffusion", "language", "prior", "refiner", "tokenizer")
+    ),
+    "understudy.backend.engines.torch_",
+    "understudy.backend.cli.blender",
+)
+"""Modules that only the torch engine imports."""
 
 
 @pytest.fixture(scope="module")
@@ -407,7 +416,12 @@ def test_nothing_on_the_way_of_a_clip_imports_torch() -> None:
         "import sys\n"
         "for name in ('torch', 'transformers', 'scipy', 'onnx', 'rich'):\n"
         "    sys.modules[name] = None\n"
-        "from understudy.backend import server, worker, describing\n"
+        "import importlib, pkgutil, understudy.backend as backend\n"
+        f"left = {TORCH_ALONE!r}\n"
+        "for found in pkgutil.walk_packages(backend.__path__, 'understudy.backend.'):\n"
+        "    if not found.name.startswith(left) and not found.name.endswith('__main__'):\n"
+        "        importlib.import_module(found.name)\n"
+        "from understudy.backend import describing\n"
         "from understudy.backend.pipeline import load_pipeline\n"
         "from understudy.backend.protocol.messages import GenerateParams\n"
         "pipeline = load_pipeline('open', 'cpu')\n"
