@@ -90,7 +90,7 @@ def _between(old: Clip, new: Clip) -> np.ndarray:
 def _passing(old: Clip, new: Clip) -> Clip:
     """From one motion to another of the same frames, as a reach goes: without a jerk at either end."""
     weight = least_jerk((np.arange(len(old)) + 0.5) / len(old))[:, None]
-    turns = [rotations.axis_angle_to_quaternion(clip.poses.astype(np.float64)) for clip in (old, new)]
+    before, after = (rotations.axis_angle_to_quaternion(c.poses.astype(np.float64)) for c in (old, new))
     late = weight[:, 0] > 0.5
 
     def mixed(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
@@ -100,7 +100,7 @@ def _passing(old: Clip, new: Clip) -> Clip:
     assert trans is not None
     return new.replace(
         poses=rotations.quaternion_to_axis_angle(
-            rotations.slerp(*turns, np.repeat(weight[:, None], NUM_JOINTS, 1))
+            rotations.slerp(before, after, np.repeat(weight[:, None], NUM_JOINTS, 1))
         ),
         trans=trans,
         contacts=None

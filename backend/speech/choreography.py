@@ -13,7 +13,7 @@ import numpy as np
 
 from ..motion.hands import Shape as Hand
 from .gesture_score import Phrase, Stroke, Unit
-from .gesture_shapes import FINGERS, MEANINGS, READY, SHAPES, Meaning, Shape
+from .gesture_shapes import FINGERS, HEAD_SIGNS, MEANINGS, READY, SHAPES, SIGN, WAVE, Meaning, Shape
 from .movements import Track
 
 LEFT, RIGHT = 0, 1
@@ -58,16 +58,6 @@ CLEAR = 0.8
 """Size of a stroke that shows a meaning at least."""
 LONG_FINGERS = 0.55
 """Seconds after a stroke for which fingers show what they show."""
-WAVE = np.array([[0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3], [-0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -0.3]] * 2)
-"""Where a hand that greets goes one after the other, beside its place."""
-SIGN = 0.2
-"""Seconds of a turn of a head that nods or shakes."""
-HEAD_SIGNS = {
-    "shake": ((0.0, 9.0, 0.0), (2.0, -10.0, 0.0), (2.0, 7.0, 0.0), (0.0, 0.0, 0.0)),
-    "nod": ((9.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (7.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
-    "tilt": ((1.0, 3.0, 7.0), (1.0, 3.0, 7.0), (0.0, 0.0, 0.0)),
-}
-"""Degrees that a head goes to one after the other: down, to the left, tilted."""
 PASSING = 0.14
 """Seconds before and after a stop in which a hand still goes on to the side: it is not nailed."""
 

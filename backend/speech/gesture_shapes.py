@@ -127,6 +127,17 @@ MEANINGS = {
 }
 """By the first word of a stroke's meaning; ``count`` and ``item`` have a number behind them."""
 
+WAVE = np.array([[0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3], [-0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -0.3]] * 2)
+"""Where a hand that greets goes one after the other, beside its place."""
+SIGN = 0.2
+"""Seconds of a turn of a head that nods or shakes."""
+HEAD_SIGNS = {
+    "shake": ((0.0, 9.0, 0.0), (2.0, -10.0, 0.0), (2.0, 7.0, 0.0), (0.0, 0.0, 0.0)),
+    "nod": ((9.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (7.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    "tilt": ((1.0, 3.0, 7.0), (1.0, 3.0, 7.0), (0.0, 0.0, 0.0)),
+}
+"""Degrees that a head goes to one after the other: down, to the left, tilted."""
+
 
 def _fingers(straight: int) -> Hand:
     """So many fingers shown, from the index finger on, the rest in the palm; the thumb holds them or makes five."""
