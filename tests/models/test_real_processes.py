@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from understudy.backend.motion.npz import clip_from_bytes, read_clip
+from understudy.backend.errors import BadInput
+from understudy.backend.motion.npz import clip_from_bytes, clip_to_bytes, read_clip, write_clip
 from understudy.backend.protocol.child import module_command
 from understudy.backend.protocol.wire import Client, backend_command, clips_of
+
+from .conftest import _swaying
 
 
 def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +73,32 @@ def test_the_backend(tiny_pack: Path) -> None:
         again = client.wait(client.request("generate", params), timeout=30)
         assert again["clips"][0]["npz"] == first["clips"][0]["npz"]
         assert long.result is None
+
+
+@pytest.mark.slow
+def test_the_backend_searches_and_describes(
+    searching_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pack, folder = str(searching_pack), tmp_path / "clips"
+    folder.mkdir()
+    clip = _swaying()
+    write_clip(clip.replace(meta={"prompt": "somebody dances"}), folder / "dance.npz")
+    write_clip(clip, folder / "silent.npz")
+    (folder / "broken.npz").write_bytes(b"PK")
+    with Client(backend_command(sys.executable), options={"pack": pack, "device": "cpu"}) as client:
+        params = {"query": "Somebody dances.", "folder": str(folder), "pack": pack, "device": "cpu"}
+        found = client.wait(client.request("search", params), timeout=120)
+        assert [Path(one["path"]).name for one in found["results"]] == ["dance.npz", "silent.npz"]
+        assert found["results"][0]["score"] > 0.99
+        assert [Path(one["path"]).name for one in found["skipped"]] == ["broken.npz"]
+        with pytest.raises(BadInput, match="does not exist"):
+            client.wait(client.request("search", {**params, "folder": str(folder / "nowhere")}), timeout=30)
+
+        npz = base64.b64encode(clip_to_bytes(clip)).decode()
+        asked = {"npz": npz, "pack": pack, "device": "cpu"}
+        told = client.wait(client.request("describe", asked), timeout=60)
+        assert [set(one) for one in told["sentences"]] == [{"start", "stop", "text"}] * len(told["texts"])
+        short = base64.b64encode(clip_to_bytes(clip.slice(0, 3))).decode()
+        with pytest.raises(BadInput, match="too short"):
+            client.wait(client.request("describe", {**asked, "npz": short}), timeout=60)
