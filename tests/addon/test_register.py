@@ -16,7 +16,10 @@ import bpy
 import pytest
 
 from understudy import addon
+from understudy.addon import translations
 from understudy.addon.client import backend
+from understudy.addon.render_panel import Studio
+from understudy.addon.tasks import Errand
 
 ROOT = Path(__file__).resolve().parents[2]
 Fake = Callable[[str], None]
@@ -30,6 +33,16 @@ def traces() -> dict[str, object]:
         "operators": dir(bpy.ops.understudy),
         "handlers": [h for h in handlers if "understudy" in getattr(h, "__module__", "")],
         "scene": hasattr(bpy.types.Scene, "understudy"),
+        "properties": [
+            f"{owner.__name__}.{name}"
+            for owner in (bpy.types.ID, *bpy.types.ID.__subclasses__(), bpy.types.WindowManager)
+            for name in dir(owner)
+            if name.startswith("understudy")
+        ],
+        "timers": [f"{module}.{function.__name__}" for module, function in _timers() if _ticks(function)],
+        "words": translations._words,
+        "keymaps": _keys(),
+        "processes": [p for p in (backend.client, Studio.film, Errand._thread) if p is not None],
         "menus": [
             f
             for menu in (
@@ -43,6 +56,34 @@ def traces() -> dict[str, object]:
         "commands": [c for c in _commands() if "understudy" in repr(c)],
         "threads": [t.name for t in threading.enumerate() if "understudy" in t.name],
     }
+
+
+def _timers() -> list[tuple[str, Callable[[], object]]]:
+    """Every function of ours that could be a timer: it takes nothing."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        if name.startswith("understudy.addon"):
+            for function in vars(module).values():
+                code = getattr(function, "__code__", None)
+                if code is not None and getattr(function, "__module__", "") == name and not code.co_argcount:
+                    found.append((name, function))
+    return found
+
+
+def _ticks(function: Callable[[], object]) -> bool:
+    return bpy.app.timers.is_registered(function)
+
+
+def _keys() -> list[str]:
+    manager = bpy.context.window_manager
+    configurations = [c for c in (manager.keyconfigs.addon, manager.keyconfigs.user) if c is not None]
+    return [
+        item.idname
+        for configuration in configurations
+        for keymap in configuration.keymaps
+        for item in keymap.keymap_items
+        if item.idname.startswith("understudy.")
+    ]
 
 
 def _list(value: object) -> list:
