@@ -98,7 +98,7 @@ def inside_blender(
 ) -> list[str]:
     """The argument list that runs ``understudy.<...>`` inside a Blender program, without a window."""
     start = ["--background", "--factory-startup", "--python-expr", _INSIDE_BLENDER]
-    return [os.fspath(program), *start, "--", os.fspath(package_dir), module, *arguments]
+    return [os.fspath(program), *start, "--", os.fspath(package_dir), "", module, *arguments]
 
 
 def backend_command(

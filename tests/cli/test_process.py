@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from understudy import __version__
 from understudy.backend.packs import SHIPPED
-from understudy.backend.protocol.child import module_command
+from understudy.backend.protocol.child import inside_blender, module_command, run_quietly
 
 NEEDS_PACK = pytest.mark.skipif(not (SHIPPED / "open" / "pack.toml").is_file(), reason="no trained pack here")
 
@@ -195,3 +196,14 @@ def test_serve_with_the_shipped_pack() -> None:
         clip = clip_from_bytes(clips_of(client.wait(client.request("generate", params), timeout=120))[0])
         assert len(clip) == 60
         assert long.result is None
+
+
+def test_a_module_runs_inside_a_blender_program(tmp_path: Path) -> None:
+    """With a program that takes Blender's flags and is this Python: what stands behind "--" reaches the module."""
+    blender = tmp_path / "blender"
+    blender.write_text(f'#!/bin/sh\nshift 3\ncode=$1\nshift\nexec "{sys.executable}" -c "$code" "$@"\n')
+    blender.chmod(0o755)
+    command = inside_blender(blender, "understudy.backend.cli.main", ["packs", "--json"])
+    done = run_quietly(command, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "open" in {pack["name"] for pack in json.loads(done.stdout)}
