@@ -11,7 +11,7 @@ import numpy as np
 from ..motion.rhythm import per_latent
 from .features import SpeechFeatures, speech_features
 from .rhythm import voice_rhythm
-from .transcripts import transcript_of
+from .transcripts import recognised, transcript_of
 from .wording import Spoken, favour, wording
 from .words import Word
 
@@ -51,16 +51,17 @@ def listen(path: Path, transcript: str | None = None, on_block: Callable[[], Non
 
     Args:
         path: the sound file.
-        transcript: what is said, as :func:`.transcripts.transcript_of` takes it.
+        transcript: what is said, as :func:`.transcripts.transcript_of` takes it; without it, what a recogniser
+            that was set up hears (:func:`.transcripts.recognised`).
         on_block: called every few seconds of sound; it may raise to cancel.
 
     Raises:
         BadInput: the file cannot be used, or the transcript.
     """
     features = speech_features(path, on_block)
-    if transcript is None:
+    said = recognised(path) if transcript is None else transcript_of(transcript, features)
+    if said is None:
         return Voice(features, voice_rhythm(features), warnings=features.warnings)
-    said = transcript_of(transcript, features)
     spoken = wording(said.words)
     rhythm = voice_rhythm(features, favour(spoken, len(features), features.fps))
     return Voice(features, rhythm, said.words, spoken, (*features.warnings, *said.warnings))

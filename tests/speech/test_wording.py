@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX
+from understudy.backend.speech import voice as voice_module
 from understudy.backend.speech.features import SpeechFeatures
 from understudy.backend.speech.gesture_score import score
 from understudy.backend.speech.gesture_shapes import FINGERS, MEANINGS
@@ -17,11 +21,12 @@ from understudy.backend.speech.lexicon import LANGUAGES, language_of
 from understudy.backend.speech.manner import Manner
 from understudy.backend.speech.rhythm import accents, voice_rhythm
 from understudy.backend.speech.transcripts import transcript_of
-from understudy.backend.speech.voice import Voice
+from understudy.backend.speech.voice import Voice, listen
 from understudy.backend.speech.wording import favour, list_items, wording
-from understudy.backend.speech.words import Word, split
+from understudy.backend.speech.words import Transcript, Word, split
 
 from .test_gestures import standing
+from .voices import RATE, speak
 
 
 def evenly(text: str, pace: float = 0.35, start: float = 0.5) -> tuple[Word, ...]:
@@ -232,6 +237,18 @@ item []:
             xmax = 3
             text = "again"
 """
+
+
+def test_a_recogniser_that_was_set_up_is_asked_only_without_a_transcript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, speak(1, 4.0).samples, RATE)
+    assert listen(path).words == ()
+    heard = Transcript((Word("never", 0.5, 0.9),))
+    monkeypatch.setattr(voice_module, "recognised", lambda path: heard)
+    assert listen(path).words == heard.words and listen(path).spoken[0].meaning == "no"
+    assert [word.text for word in listen(path, "Something else.").words] == ["Something", "else."]
 
 
 def test_transcripts_may_be_given_inline(features: SpeechFeatures) -> None:
