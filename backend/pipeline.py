@@ -169,7 +169,7 @@ class Pipeline:
                 frames = gap.frames(seconds, params.edit.end if params.edit else None)
             # A voice is played as it is.
             tempo = 1.0 if voice else pace(params.style)
-            arriving = keys.last_pose(params.constraints, frames) is not None and gap is None
+            arriving = keys.last_pose(params.constraints, frames) is not None and not (gap or voice)
             between = arriving or (gap is not None and gap.after is not None)
             prompt = params.prompt or TALKING
             sections = [single(params, prompt, frames, tempo, stride, between=between)]
@@ -192,6 +192,8 @@ class Pipeline:
     def _context(self, performance: Performance) -> tuple[Given, Given]:
         """What the models are told to go on from and to arrive at: of the clip that is edited, or key poses."""
         gap, stride = performance.gap, self.config.stride
+        if performance.voice is not None:
+            return Given(), Given()  # nobody said anything before
         if gap is not None:
             clips = gap.before(KNOWN_BEFORE, stride), gap.behind(KNOWN_AFTER, stride)
         else:

@@ -24,6 +24,7 @@ from ..motion.kinematics import forward_kinematics
 from ..motion.loop import loop as make_loop
 from ..motion.skeleton import INDEX, J0
 from ..protocol.direction import Constraints
+from ..protocol.fields import SECONDS
 from . import paths
 from .edit import Gap, kept, placed
 from .limbs import LIMBS, Hold, hold
@@ -318,7 +319,7 @@ def lasting(constraints: Constraints) -> tuple[float | None, bool]:
     times += [pin.end + 0.5 for pin in constraints.pins]
     if constraints.path is not None and constraints.path.times is not None:
         times.append(constraints.path.times[-1])
-    if times:
+    if times and max(times) >= SECONDS[0]:
         return max(times) + 1.0 / FPS, False
     if constraints.path is not None:
         return paths.drawn(constraints.path.points).length / SLOWEST + 1.0, True

@@ -90,7 +90,9 @@ def test_a_line_hears_its_own_prompt_alone(pipeline: Pipeline, monkeypatch: pyte
         return denoise(*args, **given)
 
     monkeypatch.setattr(pipeline.engine, "denoise", listening)
-    generate(pipeline, script=[line("a person walks", 9.0), line("jump high", 2.0), line("a person walks", 1.0)])
+    generate(
+        pipeline, script=[line("a person walks", 9.0), line("jump high", 2.0), line("a person walks", 1.0)]
+    )
     turns = [one for i, one in enumerate(heard) if i == 0 or one != heard[i - 1]]
     assert len(turns) == 3 and turns[0] == turns[2] != turns[1]
 
@@ -150,6 +152,17 @@ def test_from_a_time_on_a_clip_goes_on_for_as_long_as_asked(
     clip = generate(pipeline, prompt="jump", seconds=seconds, edit={"npz": packed(given), **edit})
     assert len(clip) == frames
     assert same(clip, given, slice(0, stays))
+
+
+def test_a_clip_goes_on_with_a_script(pipeline: Pipeline) -> None:
+    given = generate(pipeline, prompt="walk", seconds=3.0)
+    script = [line("jump", 1.0), line("sit", 1.5)]
+    clip = generate(pipeline, script=script, edit={"npz": packed(given), "start": 2.0})
+    assert len(clip) == 61 + 75
+    assert [(one["start"], one["end"]) for one in clip.meta["script"]] == [
+        (pytest.approx(61 / 30, abs=1e-3), pytest.approx(91 / 30, abs=1e-3)),
+        (pytest.approx(91 / 30, abs=1e-3), pytest.approx(136 / 30, abs=1e-3)),
+    ]
 
 
 def test_a_single_pose_is_enough_to_go_on_from(pipeline: Pipeline) -> None:
@@ -215,6 +228,25 @@ def test_key_poses_are_exact_and_the_speed_goes_through_them(pipeline: Pipeline)
         assert np.abs(clip.poses[frame] - np.asarray(key["pose"])).max() < 1e-5
     assert np.allclose(clip.trans[45], keys[1]["trans"], atol=1e-6)
     assert [entry["error_cm"] for entry in clip.meta["direction"]] == [0.0, 0.0, 0.0]
+
+
+def test_a_pose_to_start_from_leaves_the_length_to_the_model(pipeline: Pipeline) -> None:
+    pose = generate(pipeline, prompt="sit", seconds=1.0, seed=9).poses[10].tolist()
+    clip = generate(pipeline, prompt="walk", constraints={"poses": [{"time": 0.0, "pose": pose}]})
+    assert len(clip) >= 24
+    assert np.abs(clip.poses[0] - np.asarray(pose)).max() < 1e-5
+
+
+def test_key_poses_go_with_a_voice(pipeline: Pipeline, tmp_path: Path) -> None:
+    time = np.arange(16000 * 2) / 16000
+    soundfile.write(
+        tmp_path / "a.wav", (0.3 * np.sin(900 * time) * np.sin(12 * time)).astype(np.float32), 16000
+    )
+    pose = generate(pipeline, prompt="sit", seconds=1.0, seed=9).poses[10].tolist()
+    keys = [{"time": 0.0, "pose": pose}, {"time": 59 / 30, "pose": pose}]
+    clip = generate(pipeline, prompt="walk", speech=str(tmp_path / "a.wav"), constraints={"poses": keys})
+    assert len(clip) == 60
+    assert np.abs(clip.poses[[0, -1], :22] - np.asarray(pose)[:22]).max() < 1e-5
 
 
 def test_waypoints_are_met_with_a_voice_too(pipeline: Pipeline, tmp_path: Path) -> None:
