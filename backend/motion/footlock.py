@@ -195,7 +195,7 @@ def _foot_targets(
         move_ankle, _ = _corrections(
             ankle + move_toe, held[:, ankle_column], ankle_floor if floor else None, fps, slack=0.015
         )
-        toe_weight = _soft_mask(held[:, toe_column], fps)
+        toe_weight = soft_mask(held[:, toe_column], fps)
     goal_ankle = ankle + move_toe + move_ankle
     goal_toe = toe + move_toe + move_ankle * (1 - toe_weight)[:, None]
     foot = toe - ankle
@@ -345,7 +345,7 @@ def _hermite(
     out[inside] = h00 * p0 + h10 * length * v0 + h01 * p1 + h11 * length * v1
 
 
-def _soft_mask(mask: np.ndarray, fps: float) -> np.ndarray:
+def soft_mask(mask: np.ndarray, fps: float) -> np.ndarray:
     """(T,) 1 in contact, fading to 0 over the blend time on either side."""
     held = np.flatnonzero(mask)
     if not held.size:

@@ -18,12 +18,14 @@ import numpy as np
 
 from . import filters, rotations
 from .contacts import contacts_from_positions
-from .footlock import LEGS, Leg, solve_legs
-from .ik import solve_two_bone
+from .footlock import LEGS, Leg, soft_mask, solve_legs
+from .ik import ease_up, solve_two_bone
 from .skeleton import CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX
 
 MAX_SHIFT = 0.5
 """Metres the root is raised or lowered at most so that standing feet are on the floor."""
+STANDING, SOFT_CLEARANCE = 0.01, 0.003
+"""Metres: a sole that is lower than the first may stand; over the second a swinging foot is eased upwards."""
 NEAR, FAR = 0.12, 0.30
 """Metres between a palm and what it may touch: below the first they touch, beyond the second they do not."""
 FAR_HANDS = 0.45
@@ -129,11 +131,43 @@ def fit_feet(
     shift = np.zeros((len(joints), 3))
     if level:
         shift[:, 1] = _level(goals, world, held, legs, source, fps)
+    _keep_clearance(goals, shift[:, 1], held, source, world, legs, source_legs, fps)
     turned, drop, held = solve_legs(
         legs, goals + shift[:, None], joints + shift[:, None], world, held, fps, lock=True, floor=True
     )
     shift[:, 1] -= drop
     return LegFit(shift, turned, held)
+
+
+def _keep_clearance(
+    goals: np.ndarray,
+    level: np.ndarray,
+    held: np.ndarray,
+    source: np.ndarray,
+    world: np.ndarray,
+    legs: Sequence[Leg],
+    source_legs: Sequence[Leg],
+    fps: float,
+) -> None:
+    """Raise swinging feet and lower rolling ones, in place, so that soles clear the floor as the source's do.
+
+    Feet are seldom as much longer or shorter as the legs are: an ankle in proportion to the legs drags the toes of
+    short ones, and takes the toes of long ones off the floor while the heel rises.
+    """
+    for leg, own in zip(legs, source_legs, strict=True):
+        low = _sole(goals[:, leg.columns[0]], goals[:, leg.columns[1]], world, leg) + level
+        wanted = _sole(source[:, own.joints[2]], source[:, own.joints[3]], world, own)
+        off = low - leg.length / own.length * np.maximum(wanted, 0.0)
+        stands = soft_mask(held[:, list(leg.columns)].any(axis=1), fps)
+        rise = (1 - stands) * np.clip(wanted / STANDING, 0.0, 1.0) * ease_up(off, SOFT_CLEARANCE)
+        goals[:, list(leg.columns), 1] += (rise - stands * np.maximum(off, 0.0))[:, None]
+
+
+def _sole(ankle: np.ndarray, toe: np.ndarray, world: np.ndarray, leg: Leg) -> np.ndarray:
+    """(T,) height of the lower of heel and ball; toe tips bend out of the way."""
+    heel = ankle[:, 1] + (world[:, leg.joints[2]] @ leg.heel)[:, 1]
+    ball = toe[:, 1] + (world[:, leg.joints[3]] @ leg.ball)[:, 1]
+    return np.minimum(heel, ball)
 
 
 def _level(

@@ -8,6 +8,7 @@ import pytest
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.contacts import detect_contacts
+from understudy.backend.motion.filters import gaussian
 from understudy.backend.motion.footlock import LEGS, Leg
 from understudy.backend.motion.kinematics import forward_kinematics, forward_kinematics_matrices
 from understudy.backend.motion.retarget_ik import PALM, LegFit, fit_feet, fit_hands, legs_of
@@ -231,3 +232,59 @@ def test_hands_in_the_air_keep_their_rotations() -> None:
     clip = Clip(poses=poses, trans=np.tile([0.0, 1.31, 0.0], (20, 1)), fps=30.0)
     source, joints, world = transferred(clip, body(arm=1.4), LEGS)
     np.testing.assert_array_equal(fit_hands(source, joints, world), world)
+
+
+def own_feet(leg: float) -> np.ndarray:
+    """Offsets of a body with longer or shorter legs on feet of our size."""
+    offsets = body()
+    offsets[[4, 5, 7, 8]] *= leg
+    return offsets
+
+
+def pointing() -> Clip:
+    """A walk whose toes hang while they swing, and just clear the floor."""
+    clip = walk(4.0)[0]
+    contacts = detect_contacts(clip)
+    poses = np.array(clip.poses)
+    for joint, columns in ((7, [0, 1]), (8, [2, 3])):
+        swing = gaussian((contacts[:, columns].max(axis=1) < 0.5).astype(np.float64), 2.0)
+        poses[:, joint, 0] += 0.5 * swing
+    return clip.replace(poses=poses)
+
+
+@pytest.mark.parametrize("leg", [0.6, 0.8, 1.6])
+def test_swinging_feet_clear_the_floor_in_proportion(leg: float) -> None:
+    """Feet are not as much shorter as the legs: in proportion to those alone, their toes would drag."""
+    clip = pointing()
+    source, joints, fit, legs = fitted(clip, own_feet(leg))
+    _, world = forward_kinematics(clip.poses[:, :22], clip.trans)
+
+    def clearance(points: np.ndarray, turns: np.ndarray, which: tuple[Leg, Leg]) -> np.ndarray:
+        heels = [(points[:, g.joints[2]] + turns[:, g.joints[2]] @ g.heel)[:, 1] for g in which]
+        balls = [(points[:, g.joints[3]] + turns[:, g.joints[3]] @ g.ball)[:, 1] for g in which]
+        return np.minimum(heels, balls).T
+
+    before, after = clearance(source, world, LEGS), clearance(joints, fit.world, legs)
+    swing = ~fit.contacts.reshape(-1, 2, 2).any(axis=2) & (before > 0.02)
+    assert swing.any()
+    assert (after - leg * before)[swing].min() > -0.01
+    # And they come up without a jerk.
+    assert (
+        np.abs(np.diff(after, n=2, axis=0)).max()
+        < 2.0 * max(leg, 1.0) * np.abs(np.diff(before, n=2, axis=0)).max() + 0.01
+    )
+
+
+@pytest.mark.parametrize("leg", [0.6, 1.6])
+def test_low_feet_are_no_faster_in_proportion_than_the_sources(leg: float) -> None:
+    """Contacts that are measured on the result: a foot that drags is low and fast."""
+    clip = pointing()
+    source, joints, _, _ = fitted(clip, own_feet(leg))
+
+    def low_speed(points: np.ndarray, size: float) -> float:
+        toes = points[:, [10, 11]]
+        low = toes[..., 1] < 0.028 + 0.03 * size
+        steps = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1) / size
+        return float(steps[low[1:] & low[:-1]].mean())
+
+    assert low_speed(joints, leg) <= 1.2 * low_speed(source, 1.0)
