@@ -255,6 +255,33 @@ def _unknown(tmp_path: Path) -> bpy.types.Object:
     return obj
 
 
+def _without_length(tmp_path: Path) -> bpy.types.Object:
+    obj = build("mixamo")
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = obj.data.edit_bones
+    knee = bones["mixamorig:LeftLeg"]
+    knee.head = bones["mixamorig:LeftUpLeg"].head
+    knee.tail = knee.head + Vector((0, 0, -0.1))
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return obj
+
+
+def _without_knee(tmp_path: Path) -> bpy.types.Object:
+    obj = build("mixamo")
+    bpy.context.scene.understudy_retarget.rig = obj
+    bpy.ops.understudy.recognise_rig()
+    next(row for row in obj.data.understudy_rig.rows if row.name == "left_knee").bone = ""
+    return obj
+
+
+def _edited(tmp_path: Path) -> bpy.types.Object:
+    obj = build("mixamo")
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    return obj
+
+
 def _override(tmp_path: Path) -> bpy.types.Object:
     obj = _linked(tmp_path).override_create(remap_local_usages=True)
     obj.override_library.is_system_override = True
@@ -267,6 +294,9 @@ def _override(tmp_path: Path) -> bpy.types.Object:
         (_linked, "linked from another file"),
         (_override, "library override"),
         (_locked, "“mixamorig:LeftArm” of “Character” is locked"),
+        (_without_length, "has no length"),
+        (_without_knee, "not mapped: left shin missing"),
+        (_edited, "Edit Mode"),
         (_connected, "connected to their parent bone"),
         (_empty, "no bones"),
         (_unknown, "not recognised"),
@@ -292,6 +322,17 @@ def _state(rig: bpy.types.Object | None) -> tuple:
     animation = rig.animation_data if rig is not None else None
     action = animation.action.name if animation is not None and animation.action is not None else ""
     return poses, action, len(bpy.data.actions), len(bpy.data.objects), len(bpy.data.armatures)
+
+
+def test_what_is_no_armature_is_told_and_left_alone() -> None:
+    mesh = bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube"))
+    bpy.context.scene.collection.objects.link(mesh)
+    from understudy.addon.retarget.key import key_on_rig
+    from understudy.backend.motion.mapping import Mapping
+
+    with pytest.raises(BadInput, match="“Cube” is no armature"):
+        key_on_rig(mesh, walk(), Mapping(), name="walk", start_frame=1, scene_fps=24)
+    assert mesh.animation_data is None and not bpy.data.actions
 
 
 def test_a_failure_half_way_puts_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
