@@ -13,10 +13,9 @@ from . import preferences, script, sound
 from .bodymap import BodyMap, find_body, why_not_editable
 from .client import backend
 from .direction import editing
-from .direction.gather import gather
-from .direction.marks import marks_of
+from .direction.directing import check_length, directed
 from .direction.world import ClipWorld
-from .properties import MAX_PROMPT, SECONDS, remember
+from .properties import MAX_PROMPT, remember
 from .style import chosen
 
 
@@ -172,14 +171,14 @@ def take_order(
         if not texts["prompt"] and voice is None:
             raise BadInput("The prompt is empty.", hint="Say what the character does.", field="prompt")
         length = kept["seconds"] if kept["use_seconds"] and voice is None else None
-        _check_length(length)
+        check_length(length)
         params |= {"prompt": texts["prompt"] or None, "seconds": length}
         if voice is not None:
             params["speech"] = voice.path
             if said := sound.transcript(kept["transcript"], kept["transcript_file"]):
                 params["transcript"] = said
     start = scene.frame_current if voice is None else voice.start_frame
-    order = _directed(context, body, params, start=start, length=length, voiced=voice is not None)
+    order = directed(context, body, params, start=start, length=length, voiced=voice is not None)
     return Order(
         params,
         body.session_uid,
@@ -190,96 +189,6 @@ def take_order(
         order.edit,
         order.notes,
     )
-
-
-@dataclass(frozen=True)
-class _Directed:
-    """What direction makes of a request."""
-
-    start: int
-    edit: editing.Edit | None = None
-    notes: tuple[str, ...] = ()
-
-
-def _directed(
-    context: bpy.types.Context,
-    body: bpy.types.Object,
-    params: dict[str, Any],
-    *,
-    start: int,
-    length: float | None,
-    voiced: bool,
-) -> _Directed:
-    """Put what Direction says into a request.
-
-    Raises:
-        BadInput: it cannot be done.
-    """
-    scene, direction = context.scene, context.scene.understudy_direction
-    scripted = "script" in params
-    if scripted:
-        start = scene.understudy_script.start
-    if not direction.use:
-        return _Directed(start)
-    if reason := editing.why_not(scene, body):
-        raise BadInput(reason, field="direction")
-    if direction.mode != "NEW":
-        if scripted or voiced:
-            raise BadInput(
-                f"A {'script' if scripted else 'voice'} makes a new motion.",
-                hint="Choose New Motion in Direction, or go without it.",
-                field="edit",
-            )
-        return _edited(context, body, params, length)
-    if direction.use_start and not scripted and not voiced:
-        start = direction.start
-    world = ClipWorld.of(body, scene, start)
-    wishes, needed = gather(context, body, world, length)
-    if wishes:
-        params["constraints"] = wishes
-    if not scripted and not voiced:
-        _check_length(needed)
-        params["seconds"] = needed
-    params |= {name: True for name in ("loop", "in_place") if getattr(direction, name)}
-    return _Directed(start)
-
-
-def _edited(
-    context: bpy.types.Context, body: bpy.types.Object, params: dict[str, Any], length: float | None
-) -> _Directed:
-    """The same for motion that goes on from, or goes between, what the body performs.
-
-    Raises:
-        BadInput: it cannot be done.
-    """
-    scene, direction = context.scene, context.scene.understudy_direction
-    if direction.mode == "BETWEEN":
-        edit = editing.between(scene, body, direction.first, direction.last)
-    elif editing.goes_on(body, scene.frame_current):
-        edit = editing.onwards(scene, body, scene.frame_current)
-    else:  # nothing comes before: the pose is where the motion begins
-        start = scene.frame_current
-        world = ClipWorld.of(body, scene, start)
-        wishes, needed = gather(context, body, world, length)
-        wishes.setdefault("poses", []).insert(0, editing.present_pose(context, body, world))
-        params |= {"constraints": wishes, "seconds": needed}
-        return _Directed(start)
-    world = ClipWorld.of(body, scene, edit.start_frame)
-    begin = world.seconds(edit.first)
-    until = begin + length if edit.last is None and length is not None else None
-    if edit.last is not None:
-        until = world.seconds(edit.last)
-    wishes, needed = gather(context, body, world, until, since=begin)
-    if wishes:
-        params["constraints"] = wishes
-    params["edit"] = edit.request(world)
-    params["seconds"] = None if edit.last is not None or needed is None else round(needed - begin, 5)
-    _check_length(params["seconds"])
-    left_out = len(marks_of(scene, body)) - sum(
-        1 if name == "path" else len(found) for name, found in wishes.items()
-    )
-    notes = (f"{left_out} marks lie outside the new frames and do not count.",) if left_out else ()
-    return _Directed(edit.start_frame, edit, notes)
 
 
 def line_order(context: bpy.types.Context, index: int) -> Order:
@@ -321,13 +230,6 @@ def line_order(context: bpy.types.Context, index: int) -> Order:
         params["seconds"] = edit.seconds
     kept |= {"seed": params["seed"], "script": script.remember(scene)}
     return Order(params, body.session_uid, scene.session_uid, edit.start_frame, None, kept, edit)
-
-
-def _check_length(seconds: float | None) -> None:
-    if seconds is not None and not SECONDS[0] - 1e-6 <= seconds <= SECONDS[1] + 1e-6:
-        raise BadInput(
-            f"Seconds must be between {SECONDS[0]:g} and {SECONDS[1]:g}, not {seconds:g}.", field="seconds"
-        )
 
 
 def one_line(text: str, field: str) -> str:

@@ -1,24 +1,15 @@
 """What the buttons of Direction do: marks come with one click, at the 3D cursor and the current frame."""
 
-import math
-
 import bpy
-import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
-from mathutils import Euler, Vector
 
 from ...backend.errors import UnderstudyError
 from ..actions import channels_of
 from ..bodymap import find_body
 from ..generate import refuse
 from ..keying import scene_rate
-from . import poses
-from .gather import ANKLE_HEIGHT
-from .marks import JOINTS, KINDS, drop, gathered, is_mark, mark
-from .world import ClipWorld
-
-_AHEAD = 3.0
-"""Metres that a new path goes ahead where the 3D cursor gives it no end."""
+from . import making, poses
+from .marks import JOINTS, KINDS, drop, is_mark, mark
 
 
 class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
@@ -67,109 +58,31 @@ class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
             layout.prop(self, name)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        scene, body = context.scene, find_body(context)
+        body = find_body(context)
         if body is None and (self.kind == "POSE" or (self.kind == "PIN" and self.on_body)):
             self.report({"ERROR"}, "There is no body whose pose it could be. Add a body first.")
             return {"CANCELLED"}
         try:
-            world = ClipWorld.of(body, scene, scene.frame_current) if body is not None else None
-            made = getattr(self, f"_{self.kind.lower()}")(context, body, world)
+            made = self._make(context, body)
         except UnderstudyError as error:
             return refuse(self, error)
-        if context.mode == "OBJECT":
+        layer = context.view_layer
+        if context.mode == "OBJECT" and layer.objects.get(made.name) == made:  # the collection may be hidden
             for other in context.selected_objects:
                 other.select_set(False)
             made.select_set(True)
-            context.view_layer.objects.active = made
+            layer.objects.active = made
         return {"FINISHED"}
 
-    def _waypoint(
-        self, context: bpy.types.Context, body: bpy.types.Object | None, world: ClipWorld | None
-    ) -> bpy.types.Object:
-        frame = context.scene.frame_current
-        thing = _empty(context, "Waypoint", "SINGLE_ARROW", 0.5)
-        thing.location = context.scene.cursor.location
-        turn = math.atan2(*_ahead(body)[:2]) if body is not None else math.pi
-        thing.rotation_euler = Euler((math.pi / 2, 0.0, math.pi - turn))  # the arrow is its Z
-        return mark(context.scene, thing, "WAYPOINT", body, frame=frame)
-
-    def _pin(
-        self, context: bpy.types.Context, body: bpy.types.Object | None, world: ClipWorld | None
-    ) -> bpy.types.Object:
-        scene = context.scene
-        first = scene.frame_current
-        last = first + round(scene_rate(scene))
-        thing = _empty(context, JOINTS[self.joint], "SPHERE", 0.06)
-        thing.show_in_front = True
-        thing.location = scene.cursor.location
-        if self.on_body and body is not None and world is not None:
-            thing.location = _joint(context, body, world, self.joint)
-        return mark(scene, thing, "PIN", body, frame=first, frame_end=last, joint=self.joint)
-
-    def _path(
-        self, context: bpy.types.Context, body: bpy.types.Object | None, world: ClipWorld | None
-    ) -> bpy.types.Object:
-        cursor = context.scene.cursor.location.copy()
-        start = Vector((0.0, 0.0, 0.0)) if body is None else _floor_under(context, body)
-        if (cursor - start).xy.length < 0.5:
-            cursor = start + _AHEAD * _ahead(body)
-        cursor.z = start.z
-        data = bpy.data.curves.new("Path", "CURVE")
-        data.dimensions = "3D"
-        spline = data.splines.new("BEZIER")
-        spline.bezier_points.add(1)
-        third = (cursor - start) / 3
-        for point, place in zip(spline.bezier_points, (Vector(), cursor - start), strict=True):
-            point.handle_left_type = point.handle_right_type = "ALIGNED"
-            point.co, point.handle_left, point.handle_right = place, place - third, place + third
-        thing = bpy.data.objects.new("Path", data)
-        thing.location = start
-        thing.show_in_front = True
-        gathered(context.scene).objects.link(thing)
-        return mark(context.scene, thing, "PATH", body)
-
-    def _pose(self, context: bpy.types.Context, body: bpy.types.Object, world: ClipWorld) -> bpy.types.Object:
-        scene = context.scene
-        frame = scene.frame_current
-        word = {"START": "Start Pose", "END": "End Pose"}.get(self.when, "Key Pose")
-        thing = poses.store(context, body, word, gathered(scene))
-        if self.when == "END":
-            scene.understudy.use_seconds = True  # an end needs a length
-        return mark(scene, thing, "POSE", body, frame=frame, when=self.when)
-
-
-def _empty(context: bpy.types.Context, name: str, display: str, size: float) -> bpy.types.Object:
-    thing = bpy.data.objects.new(name, None)
-    thing.empty_display_type, thing.empty_display_size = display, size
-    thing.show_name = True
-    gathered(context.scene).objects.link(thing)
-    return thing
-
-
-def _ahead(body: bpy.types.Object | None) -> Vector:
-    """Where a body at rest looks, in the world, level and of length 1."""
-    forward = Vector((0.0, -1.0, 0.0)) if body is None else -body.matrix_world.to_3x3().col[1]
-    forward.z = 0.0
-    return forward.normalized() if forward.length > 1e-6 else Vector((0.0, -1.0, 0.0))
-
-
-def _evaluated(context: bpy.types.Context, body: bpy.types.Object) -> bpy.types.Object:
-    context.view_layer.update()
-    return body.evaluated_get(context.evaluated_depsgraph_get())
-
-
-def _floor_under(context: bpy.types.Context, body: bpy.types.Object) -> Vector:
-    """The floor where motions of a body begin: the object's place."""
-    return body.matrix_world.translation.copy()
-
-
-def _joint(context: bpy.types.Context, body: bpy.types.Object, world: ClipWorld, joint: str) -> Vector:
-    """Where a hand is now; for a foot, where its sole is."""
-    evaluated = _evaluated(context, body)
-    place = world.to_clip(np.array(evaluated.matrix_world @ evaluated.pose.bones[joint].head))
-    if joint.endswith("ankle"):
-        place = place - [0.0, ANKLE_HEIGHT, 0.0]
-    return Vector(world.to_blender(place))
+    def _make(self, context: bpy.types.Context, body: bpy.types.Object | None) -> bpy.types.Object:
+        if self.kind == "PATH":
+            return making.path(context, body)
+        if self.kind == "WAYPOINT":
+            return making.waypoint(context, body)
+        if self.kind == "PIN":
+            return making.pin(context, body, self.joint, on_body=self.on_body)
+        assert body is not None
+        return making.pose(context, body, self.when)
 
 
 class UNDERSTUDY_OT_mark_selected(bpy.types.Operator):

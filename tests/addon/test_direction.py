@@ -137,6 +137,15 @@ def test_marks_survive_saving_and_renaming(body: bpy.types.Object, tmp_path: Pat
     assert len(asked["waypoints"]) == 1 and len(asked["poses"]) == 1
 
 
+def test_marks_in_a_collection_that_is_switched_off(body: bpy.types.Object) -> None:
+    add("WAYPOINT", frame=10)
+    layer = bpy.context.view_layer.layer_collection.children["Direction"]
+    layer.exclude = True
+    for kind in ("PATH", "POSE"):
+        assert bpy.ops.understudy.mark_add(kind=kind) == {"FINISHED"}
+    assert set(generate(seconds=1.0)["constraints"]) == {"path", "waypoints", "poses"}, "hidden, not off"
+
+
 def test_marks_switched_off_do_not_count(body: bpy.types.Object) -> None:
     waypoint = add("WAYPOINT", (1, -2, 0), frame=24)
     waypoint.understudy_mark.use = False
