@@ -92,21 +92,25 @@ def mark(kind: str, place: tuple[float, float, float], frame: int) -> None:
     bpy.ops.understudy.mark_add(kind=kind)
 
 
-def scenes() -> Iterator[tuple[str, bool]]:
-    """Name of each picture, and whether the whole window is in it; yielded when it is set up."""
+Box = list[int] | None
+"""Width, height, left and top on the screen; None is all of it."""
+
+
+def scenes() -> Iterator[tuple[str, Box | str]]:
+    """Name of each picture, and what is in it, ``sidebar`` or a box; yielded when it is set up."""
     setting_up()
     sections()
-    yield "start", False
+    yield "start", "sidebar"
     run(bpy.ops.understudy.add_body)
     run(lambda: perform(prompt=WALK, use_seconds=True, seconds=4.0, seed=1, samples=3))
     sections("takes")
-    yield "first-clip", True
-    yield "takes", False
+    yield "first-clip", None
+    yield "takes", "sidebar"
     sections("body", "style")
-    yield "body-and-style", False
+    yield "body-and-style", "sidebar"
     bpy.context.scene.understudy.voice = "FILE"
     sections("speech")
-    yield "speech", False
+    yield "speech", "sidebar"
     bpy.context.scene.understudy.voice = "NONE"
     _, area = view()
     area.spaces.active.region_3d.view_location, area.spaces.active.region_3d.view_distance = (
@@ -117,7 +121,7 @@ def scenes() -> Iterator[tuple[str, bool]]:
     run(lambda: mark("WAYPOINT", (1.6, -2.6, 0.0), 90))
     run(lambda: mark("POSE", (0.0, 0.0, 0.0), 40))
     sections("direction")
-    yield "direction", True
+    yield "direction", None
     run(bpy.ops.understudy.line_add)
     run(bpy.ops.understudy.line_add)
     for line, text in zip(
@@ -125,26 +129,27 @@ def scenes() -> Iterator[tuple[str, bool]]:
     ):
         line.prompt = text
     sections("script")
-    yield "script", False
+    yield "script", "sidebar"
     bpy.context.scene.understudy_script.use = False
     sections("render", "backend")
-    yield "render", False
+    yield "render", "sidebar"
     bpy.ops.screen.userpref_show()
     bpy.context.preferences.active_section = "ADDONS"
     bpy.ops.preferences.addon_show(module=NAME)
-    yield "preferences", True
-    yield "end", True
+    module("client").backend.python = ""  # where it lies on this machine is of no interest
+    yield "preferences", [509, 292, 634, 576]  # Blender puts the window into the middle
+    yield "end", None
 
 
-def box() -> list[int]:
-    """Width, height, left and top of the sidebar on the screen."""
+def sidebar() -> list[int]:
+    """The box of the sidebar."""
     window, area = view()
     region = next(r for r in area.regions if r.type == "UI")
     return [region.width, min(region.height, 900), region.x, window.height - region.y - region.height]
 
 
 _scenes = scenes()
-_waiting: list[tuple[str, bool]] = []
+_waiting: list[tuple[str, Box | str]] = []
 _pauses = 0
 
 
@@ -168,9 +173,9 @@ def step() -> float | None:
             region.tag_redraw()
         if _pauses < 4:
             return 0.7
-        name, whole = _waiting.pop()
+        name, box = _waiting.pop()
         temporary = READY.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"name": name, "box": None if whole else box()}))
+        temporary.write_text(json.dumps({"name": name, "box": sidebar() if box == "sidebar" else box}))
         os.replace(temporary, READY)
         return None if name == "end" else 0.2
     except Exception:
