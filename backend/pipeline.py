@@ -14,8 +14,9 @@ from .choosing import MOST, Choice, choice
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .direction import edit as editing
 from .direction import keys
-from .direction.direct import Direction, lasting, without_way
+from .direction.direct import Direction, lasting
 from .direction.seams import softened
+from .direction.standing import without_way
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
@@ -217,7 +218,7 @@ class Pipeline:
             params.steps or self.config.sampling.steps,
             tell(self.engine, self.config, section, params.samples, heard),
             [np.random.default_rng((*section.seed, sample)) for sample in range(params.samples)],
-            stays=params.prompt is None and params.lower is None,
+            stays=params.prompt is None and params.lower is None and not self.config.diffusion.sound,
         )
         talk = Talk(
             voice,
