@@ -105,7 +105,11 @@ def update(context: bpy.types.Context, body: bpy.types.Object, pose: bpy.types.O
     if pose.pose is None:
         context.view_layer.update()
     if pose.pose is None:
-        raise BadInput(f"“{pose.name}” is not in the view layer.", field="pose")
+        raise BadInput(
+            f"“{pose.name}” is not in the view layer.",
+            hint="Switch the collection of the marks on in the Outliner.",
+            field="pose",
+        )
     for bone in pose.pose.bones:
         bone.matrix_basis = Matrix.Identity(4)
         bone.rotation_mode = "QUATERNION"
