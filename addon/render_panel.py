@@ -23,6 +23,10 @@ SIZES = {
 }
 
 
+# Paths may begin with "//", the .blend's folder; from 4.5 on Blender wants to be told.
+_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+
+
 class Studio:
     """The film on its way or the last one; for drawing."""
 
@@ -45,6 +49,7 @@ class UNDERSTUDY_PG_render(bpy.types.PropertyGroup):
         description="The film (.mp4) or picture (.png) that is written",
         default="//understudy.mp4",
         subtype="FILE_PATH",
+        options=_RELATIVE,
     )
     engine: EnumProperty(
         name="Engine",
@@ -96,7 +101,7 @@ class UNDERSTUDY_OT_render(bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     # For scripts: what is left out comes from the panel.
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE", *_RELATIVE})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
