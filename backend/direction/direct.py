@@ -18,18 +18,18 @@ from ..motion.cleanup import clean_up_with_report
 from ..motion.clip import Clip
 from ..motion.contacts import detect_contacts
 from ..motion.features import FPS
-from ..motion.footlock import lock_feet
 from ..motion.join import KeyPose, hit_poses
-from ..motion.kinematics import forward_kinematics
 from ..motion.loop import loop as make_loop
-from ..motion.skeleton import INDEX, J0
+from ..motion.skeleton import J0
 from ..protocol.direction import Constraints
 from ..protocol.fields import SECONDS
 from . import paths
 from .edit import Gap, kept, placed
-from .limbs import LIMBS, Hold, hold
+from .limbs import Hold, hold
+from .measuring import Way, measure
 from .report import Report
 from .seams import softened
+from .standing import mixed, with_feet_held, without_way
 from .steering import Anchor, Course, rotated, spread, steer
 from .stride import floor_places, headings, on_course
 
@@ -89,7 +89,8 @@ class Direction:
         clip = self._with_pins(clip)
         if self.gap is not None:
             clip = kept(self.gap, clip, self._stop)
-        self._measure(clip)
+        if self.constraints:
+            measure(self.report, self.constraints, clip, self._walked(clip))
         if loop:
             clip = make_loop(clip, path="in place" if in_place else "advance")
         elif in_place:
@@ -244,73 +245,14 @@ class Direction:
         ]
         return hold(clip, holds, self._room(clip)) if holds else clip
 
-    # -- what became of it -----------------------------------------------------------------------------
-
-    def _measure(self, clip: Clip) -> None:
-        if not self.constraints:
-            return
-        joints = clip.joints()
-        places = joints[:, 0][:, [0, 2]]
-        end = (len(clip) - 1) / clip.fps
-        if self.constraints.path is not None:
-            self._measure_path(clip, places)
-        facing = headings(clip)
-        for point in self.constraints.waypoints:
-            frame = round(point.time * clip.fps)
-            if frame >= len(clip):
-                self.report.late("waypoint", point.time, end)
-                continue
-            turn = None
-            if point.facing is not None:
-                turn = abs(float(np.degrees(rotations.wrap_angle(facing[frame] - point.facing))))
-            error = float(np.linalg.norm(places[frame] - point.position))
-            self.report.add("waypoint", point.time, error, degrees=turn)
-        for pin in self.constraints.pins:
-            name = f"pin {pin.joint}"
-            first = math.ceil(pin.start * clip.fps - 1e-6)
-            if first >= len(clip):
-                self.report.late(name, pin.start, end)
-                continue
-            last = min(max(math.floor(pin.end * clip.fps + 1e-6), first), len(clip) - 1)
-            at = np.arange(first, last + 1)
-            away = np.linalg.norm(joints[at, INDEX[pin.joint]] - pin.position, axis=1)
-            worst = at[int(np.argmax(away))]
-            limb = LIMBS[pin.joint]
-            far = float(np.linalg.norm(joints[worst, limb.chain[0]] - pin.position))
-            why = f"it is {100 * far:.0f} cm from the {_root_name(pin.joint)}, which reaches {100 * limb.reach:.0f} cm"
-            self.report.worst(name, at / clip.fps, away, why=why if far > 0.97 * limb.reach else "")
-        for pose in self.constraints.poses:
-            frame = round(pose.time * clip.fps)
-            if frame >= len(clip):
-                self.report.late("pose", pose.time, end)
-                continue
-            trans = clip.trans[frame] if pose.trans is None else np.asarray(pose.trans)
-            wanted, _ = forward_kinematics(np.asarray(pose.pose)[None], trans[None])
-            away = np.linalg.norm(joints[frame] - wanted[0], axis=-1)
-            self.report.add("pose", pose.time, float(away.max()))
-
-    def _measure_path(self, clip: Clip, places: np.ndarray) -> None:
-        path = self.constraints.path
-        assert path is not None
-        line, points = paths.drawn(path.points), np.asarray(path.points, float)
+    def _walked(self, clip: Clip) -> Way | None:
+        """Where a clip is to be on its path."""
+        if self._sway is None:
+            return None
         first = 0
         if self.gap is not None:
             first = min(self.gap.first + round(paths.ONTO_SECONDS * clip.fps), len(clip) - 1)
-        assert self._sway is not None
-        sway = self._sway[first - self._shift :][: len(places) - first]
-        way = places[first : first + len(sway)] - sway
-        reached = line.nearest(way)
-        past = float(np.linalg.norm(way[-1] - line.points[-1])) if reached[-1] >= line.length - 1e-9 else 0.0
-        on = np.maximum.accumulate(reached) < line.length - 1e-9
-        away = np.where(on, paths.distances_to(points, way), 0.0)
-        times = (first + np.arange(len(way))) / clip.fps
-        self.report.worst("path", times, away, why="corners are rounded")
-        if past > 0.1:
-            self.report.warnings.append(f"The motion goes on for {past:.1f} m past the end of the path.")
-        elif reached[-1] < line.length - 0.1:
-            self.report.warnings.append(
-                f"The motion gets {reached[-1]:.1f} m along the path of {line.length:.1f} m in its {clip.seconds:.1f} s."
-            )
+        return Way(first, self._sway[first - self._shift :])
 
 
 def lasting(constraints: Constraints) -> tuple[float | None, bool]:
@@ -326,40 +268,5 @@ def lasting(constraints: Constraints) -> tuple[float | None, bool]:
     return None, False
 
 
-def with_feet_held(clip: Clip) -> Clip:
-    """Standing feet at their places again, on the contacts that the clip has, by the legs alone."""
-    if clip.contacts is None:
-        return clip
-    poses = np.array(clip.poses, np.float64)
-    joints, world = forward_kinematics(poses[:, :22], clip.trans)
-    poses[:, :22], drop, contacts = lock_feet(
-        poses[:, :22], joints, world, clip.contacts > 0.5, clip.fps, lock=True, floor=True
-    )
-    trans = np.array(clip.trans, np.float64)
-    trans[:, 1] -= drop
-    return clip.replace(poses=poses, trans=trans, contacts=contacts.astype(np.float64))
-
-
-def mixed(first: Clip, second: Clip, share: np.ndarray) -> Clip:
-    """The first clip with a share (T,) of the way to the second one."""
-    a, b = (rotations.axis_angle_to_quaternion(clip.poses) for clip in (first, second))
-    poses = rotations.quaternion_to_axis_angle(rotations.slerp(a, b, share[:, None, None]))
-    poses = np.where(share[:, None, None] > 0.0, poses, first.poses)
-    return first.replace(poses=poses, trans=first.trans + share[:, None] * (second.trans - first.trans))
-
-
-def without_way(clip: Clip) -> Clip:
-    """The clip in place: without its way over the floor, with its sway."""
-    way = paths.without_sway(floor_places(clip), clip.fps)
-    trans = np.array(clip.trans, np.float64)
-    trans[:, [0, 2]] -= way - way[:1]
-    return clip.replace(trans=trans)
-
-
 def _heading(root: np.ndarray) -> np.ndarray:
     return rotations.heading(rotations.axis_angle_to_matrix(root))
-
-
-def _root_name(joint: str) -> str:
-    side, part = joint.split("_")
-    return f"{side} shoulder" if part == "wrist" else f"{side} hip"
