@@ -11,6 +11,7 @@ from ..backend.errors import BadInput, UnderstudyError
 from .bodymap import find_body
 from .client import backend
 from .generate import refuse
+from .layout import _characters, fields, paragraph
 from .mannequin import mannequin
 from .models import Models
 from .smplx_body import GENDER, add_smplx_body, reshape, skin_of
@@ -181,9 +182,6 @@ class UNDERSTUDY_PT_body(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .panels import _characters, paragraph
-        from .panels import fields as fields_of
-
         layout = self.layout
         settings = context.scene.understudy_body
         layout.enabled = not backend.busy
@@ -198,10 +196,10 @@ class UNDERSTUDY_PT_body(bpy.types.Panel):
                 )
                 layout.operator("understudy.open_preferences", icon="PREFERENCES")
                 return
-            column = fields_of(layout)
+            column = fields(layout)
             column.prop(settings, "gender")
             layout.row(align=True).prop(settings, "shape_by", expand=True)
-            column = fields_of(layout)
+            column = fields(layout)
             if settings.shape_by == "BETAS":
                 column.prop(settings, "betas")
             else:

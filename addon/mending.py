@@ -7,6 +7,7 @@ import bpy
 from ..backend.errors import UnderstudyError
 from . import client
 from .client import backend
+from .layout import paragraph
 
 
 class Cure(NamedTuple):
@@ -58,8 +59,6 @@ def cure(error: UnderstudyError) -> Cure | None:
 
 def draw_error(layout: bpy.types.UILayout, error: UnderstudyError, width: int) -> None:
     """The box. Nothing in here reads a file."""
-    from .panels import paragraph
-
     box = layout.box()
     row = box.row()
     text = row.column(align=True)

@@ -4,9 +4,10 @@ import bpy
 
 from . import preferences
 from .client import backend, packs
+from .layout import paragraph
 from .models import Models
 from .operators import Check
-from .panels import STATES, paragraph
+from .panels import STATES
 from .report import size_in_words
 from .setup_operators import Found
 from .tasks import Errand

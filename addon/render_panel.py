@@ -10,7 +10,8 @@ from . import client
 from .bodymap import find_body
 from .filming import Film, job_of, temporary_folder
 from .generate import refuse
-from .panels import _characters, _Section, fields, paragraph
+from .layout import _characters, fields, paragraph
+from .panels import _Section
 from .render import FORMATS
 from .translations import t
 
