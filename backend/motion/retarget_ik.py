@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import filters, rotations
+from .anchors import soft_mask
 from .contacts import contacts_from_positions
-from .footlock import LEGS, Leg, soft_mask, solve_legs
+from .footlock import LEGS, Leg, solve_legs
 from .ik import ease_up, solve_two_bone
 from .skeleton import CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from understudy.backend.errors import BadInput
-from understudy.backend.motion import footlock, rotations
+from understudy.backend.motion import anchors, rotations
 from understudy.backend.motion.cleanup import clean_up, clean_up_with_report
 from understudy.backend.motion.clip import Clip, mirror, move, resample, rotate_world
 from understudy.backend.motion.contacts import contact_report, foot_float, intervals, sole_points
@@ -282,7 +282,7 @@ def test_a_fading_correction_starts_with_the_speed_it_had() -> None:
     """Else the foot would jerk at the moment it leaves."""
     offsets = np.zeros((60, 3))
     offsets[20:31, 2] = np.linspace(-0.01, 0.01, 11)
-    footlock._fade(offsets, [(20, 31)], 30.0)
+    anchors._fade(offsets, [(20, 31)], 30.0)
     speed = np.diff(offsets[:, 2])
     still = np.diff(offsets[20:31, 2])[0]  # 2 mm a frame inside the contact
     assert still == pytest.approx(0.002)
@@ -295,7 +295,7 @@ def test_a_fading_correction_starts_with_the_speed_it_had() -> None:
 def test_two_contacts_close_together_are_joined_smoothly() -> None:
     offsets = np.zeros((40, 3))
     offsets[5:15, 0], offsets[20:30, 0] = 0.03, -0.03
-    footlock._fade(offsets, [(5, 15), (20, 30)], 30.0)
+    anchors._fade(offsets, [(5, 15), (20, 30)], 30.0)
     assert (np.diff(offsets[14:21, 0]) < 0).all()
 
 
