@@ -21,7 +21,7 @@ from ..motion.features import FPS
 from ..motion.join import KeyPose, hit_poses
 from ..motion.loop import loop as make_loop
 from ..motion.skeleton import J0
-from ..protocol.direction import Constraints
+from ..protocol.direction import ROUNDED, Constraints
 from ..protocol.fields import SECONDS
 from . import paths
 from .edit import Gap, kept, placed
@@ -237,8 +237,8 @@ class Direction:
         holds = [
             Hold(
                 pin.joint,
-                math.ceil(pin.start * clip.fps - 1e-6),
-                max(math.floor(pin.end * clip.fps + 1e-6), math.ceil(pin.start * clip.fps - 1e-6)),
+                math.ceil(pin.start * clip.fps - ROUNDED),
+                max(math.floor(pin.end * clip.fps + ROUNDED), math.ceil(pin.start * clip.fps - ROUNDED)),
                 np.asarray(pin.position),
             )
             for pin in self.constraints.pins

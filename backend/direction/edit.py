@@ -24,7 +24,7 @@ from ..motion.inertia import decay, turn_between, turned
 from ..motion.join import same_turn
 from ..motion.npz import clip_from_bytes
 from ..motion.skeleton import J0, NUM_EXPRESSIONS, PARTS
-from ..protocol.direction import LONGEST, Edit
+from ..protocol.direction import LONGEST, ROUNDED, Edit
 from ..protocol.fields import SECONDS
 
 BLEND_SECONDS = 0.5
@@ -144,10 +144,10 @@ def gap_of(edit: Edit) -> Gap:
             f"The edit starts at {edit.start:g} s, after the clip's end at {clip.seconds:g} s.",
             field="edit.start",
         )
-    first = min(math.floor(edit.start * clip.fps + 1e-6), last)
+    first = min(math.floor(edit.start * clip.fps + ROUNDED), last)
     if edit.end is None:
         return Gap(clip, first, None)
-    after = math.ceil(edit.end * clip.fps - 1e-6)
+    after = math.ceil(edit.end * clip.fps - ROUNDED)
     if after > last:
         return Gap(clip, first, None)
     if (after - first) / clip.fps < SHORTEST_GAP - 1e-6 or after - first < 2:

@@ -11,7 +11,7 @@ from ..motion import rotations
 from ..motion.clip import Clip
 from ..motion.kinematics import forward_kinematics
 from ..motion.skeleton import INDEX
-from ..protocol.direction import Constraints, Path
+from ..protocol.direction import ROUNDED, Constraints, Path
 from . import paths
 from .limbs import LIMBS
 from .report import Report
@@ -52,11 +52,11 @@ def measure(report: Report, constraints: Constraints, clip: Clip, way: Way | Non
         report.add("waypoint", point.time, error, degrees=turn)
     for pin in constraints.pins:
         name = f"pin {pin.joint}"
-        first = math.ceil(pin.start * clip.fps - 1e-6)
+        first = math.ceil(pin.start * clip.fps - ROUNDED)
         if first >= len(clip):
             report.late(name, pin.start, end)
             continue
-        last = min(max(math.floor(pin.end * clip.fps + 1e-6), first), len(clip) - 1)
+        last = min(max(math.floor(pin.end * clip.fps + ROUNDED), first), len(clip) - 1)
         at = np.arange(first, last + 1)
         away = np.linalg.norm(joints[at, INDEX[pin.joint]] - pin.position, axis=1)
         worst = at[int(np.argmax(away))]

@@ -20,6 +20,8 @@ FARTHEST = 1000.0
 MOST = 10000
 """Points of a path, and constraints of a kind, at most."""
 LINES = 64
+ROUNDED = 0.01
+"""Frames by which a time may be off a frame and still mean it: times are written with few digits."""
 
 Time = Annotated[float, Field(ge=0.0, le=LONGEST)]
 Metres = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]

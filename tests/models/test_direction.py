@@ -137,6 +137,17 @@ def test_outside_of_an_edit_nothing_changes_to_the_bit(
     assert np.abs(clip.poses[first + 2 : after - 1] - given.poses[first + 2 : after - 1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
+def test_times_with_few_digits_mean_their_frames(pipeline: Pipeline, fps: float) -> None:
+    given = resample(generate(pipeline, prompt="walk", seconds=2.0), fps)
+    for first in (1, 7, 8):
+        after = first + 11
+        edit = {"npz": packed(given), "start": round(first / fps, 4), "end": round(after / fps, 4)}
+        clip = generate(pipeline, prompt="jump", seed=3, edit=edit)
+        assert same(clip, given, slice(0, first + 1)) and same(clip, given, slice(after, None))
+        assert not same(clip, given, slice(first + 1, after))
+
+
 @pytest.mark.parametrize(
     ("edit", "seconds", "stays", "frames"),
     [
