@@ -15,6 +15,7 @@ from . import filters, rotations
 from .anchors import corrections, soft_mask
 from .contacts import SOLE_POINTS
 from .ik import SOFT, ease_up, raise_tip, solve_two_bone
+from .knees import eased_goal
 from .skeleton import CONTACT_JOINTS, CONTACT_REST_HEIGHTS, PARENTS, REST_OFFSETS
 
 MAX_PELVIS_DROP = 0.06
@@ -140,8 +141,9 @@ def solve_legs(
         drop = _pelvis_drop(joints, legs, targets, held, fps)
         joints = joints - drop[:, None, None] * np.array([0.0, 1.0, 0.0])
     turned = np.array(world)
-    for leg, (ankle, aim) in zip(legs, targets, strict=True):
-        pose_leg(turned, joints, leg, ankle, aim, floor=floor)
+    for leg, (goal, aim) in zip(legs, targets, strict=True):
+        hip, knee, ankle = (joints[:, joint] for joint in leg.joints[:3])
+        pose_leg(turned, joints, leg, eased_goal(hip, knee, ankle, goal, fps), aim, floor=floor)
     return turned, drop, held
 
 
