@@ -8,7 +8,7 @@ Order of the steps, each of which can be switched off:
 3. *floor*: the root is raised or lowered by what the standing feet say, slowly; the trunk and the knees do
    not go below, and hands are raised by their arms (:mod:`.handfloor`).
 4. *feet*: the drift that both standing feet share is taken out of the root; the rest is locked by
-   two-bone IK (:mod:`.footlock`).
+   two-bone IK (:mod:`.footlock`), and so are hands that bear the body.
 
 A clip without any contact, a jump's flight or a handstand, keeps its legs as they are.
 """
@@ -147,8 +147,16 @@ def _cleaned(clip: Clip, *, feet: bool, floor: bool, smooth: bool, limits: bool)
             poses[:, :22], joints, world, contacts, clip.fps, lock=feet, floor=floor
         )
         shift[:, 1] -= drop
+    joints = joints - drop[:, None, None] * _UP
+    body = poses[:, :22]
+    if feet:
+        held = handfloor.hold_hands(body, joints, world, clip.fps)
+        if held is not body:
+            joints, world = forward_kinematics(held, trans + shift)
+        body = held
     if floor:
-        poses[:, :22] = handfloor.lift_hands(poses[:, :22], joints - drop[:, None, None] * _UP, world)
+        body = handfloor.lift_hands(body, joints, world)
+    poses[:, :22] = body
     return clip.replace(poses=poses, trans=trans + shift, contacts=contacts.astype(np.float64))
 
 

@@ -477,3 +477,35 @@ def test_cleaned_clips_are_what_they_were(name: str) -> None:
     np.testing.assert_allclose(cleaned.joints()[::5, :22], joints, atol=0.005)
     assert cleaned.contacts is not None
     assert (cleaned.contacts == contacts).mean() > 0.98
+
+
+def swaying_on_all_fours(sway: float = 0.03) -> Clip:
+    """On hands and knees; the whole body, hands and all, sways forwards and back."""
+    clip = on_all_fours(0.0, frames=90)
+    trans = np.array(clip.trans)
+    trans[:, 2] += sway * np.sin(np.arange(90) * 2 * np.pi / 45)
+    return clip.replace(trans=trans)
+
+
+def hand_slide(clip: Clip) -> float:
+    """cm/s over the floor, mean of both wrists."""
+    return float(
+        100
+        * clip.fps
+        * np.linalg.norm(np.diff(clip.joints()[:, [20, 21]][..., [0, 2]], axis=0), axis=-1).mean()
+    )
+
+
+def test_hands_that_bear_the_body_are_held() -> None:
+    clip = swaying_on_all_fours()
+    cleaned = clean_up(clip)
+    assert hand_slide(clip) > 5.0
+    assert hand_slide(cleaned) < 0.3 * hand_slide(clip)
+    assert cleaned.joints()[:, [20, 21], 1].min() > 0.0
+    assert hand_slide(clean_up(clip, feet=False)) > 0.7 * hand_slide(clip)
+
+
+def test_a_hand_that_only_touches_the_floor_moves_on() -> None:
+    clip = swaying_on_all_fours(sway=0.3)  # faster than hands that bear anything
+    cleaned = clean_up(clip)
+    assert hand_slide(cleaned) > 0.7 * hand_slide(clip)
