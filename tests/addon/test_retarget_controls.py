@@ -196,3 +196,34 @@ def test_controls_are_kept_with_the_mapping_as_a_file() -> None:
 
     with pytest.raises(BadInput, match="not a bone mapping"):
         mapping_from_json(json.dumps(broken))
+
+
+@pytest.mark.parametrize("target", ["UNITY", "UNREAL", "GLTF"])
+@pytest.mark.parametrize("controls", ["ik feet", "bones"])
+def test_game_engines_get_what_the_controls_do(target: str, controls: str, tmp_path: Path) -> None:
+    """The deforming bones of a control rig, written by the export's settings and read again."""
+    from understudy.addon.export_character import SUFFIX, write_character
+
+    scene = bpy.context.scene
+    scene.render.fps = 24
+    obj = mixamo_controls()
+    key(obj, bending(9), controls=controls, fit=True)
+    names = [f"mixamorig:{side}{bone}" for side in ("Left", "Right") for bone in MIXAMO.values()]
+    wanted = posed_heads(obj, names, [1, 5, 9])
+    path = tmp_path / f"out{SUFFIX[target]}"
+    bpy.context.view_layer.objects.active = obj
+    write_character(bpy.context, obj, str(path), target, (1, 9), mesh=False)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 24
+    if target == "GLTF":
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    else:
+        bpy.ops.import_scene.fbx(filepath=str(path))
+    back = next(o for o in bpy.context.scene.objects if o.type == "ARMATURE")
+    assert not [bone.name for bone in back.data.bones if bone.name.endswith("_IK_Left")], (
+        "controls stay at home"
+    )
+    first = round(back.animation_data.action.frame_range[0])
+    found = posed_heads(back, names, [first, first + 4, first + 8])
+    assert np.ptp(wanted, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
