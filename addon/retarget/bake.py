@@ -70,7 +70,7 @@ def unbake(obj: bpy.types.Object) -> None:
     for pair in muted if isinstance(muted, list) else ():
         bone = obj.pose.bones.get(str(pair[0])) if isinstance(pair, list) and len(pair) == 2 else None
         constraint = bone.constraints.get(str(pair[1])) if bone is not None else None
-        if constraint is not None:
+        if bone is not None and constraint is not None:
             constraint.mute = False
             bone.matrix_basis = Matrix()
 

@@ -186,6 +186,37 @@ def _state(obj: bpy.types.Object) -> tuple:
     return pose, mute, obj.animation_data.action.name, [a.name for a in bpy.data.actions]
 
 
+def test_the_panels_choice_is_what_the_operator_keys(tmp_path: Path) -> None:
+    from understudy.addon.actions import channels_of
+    from understudy.backend.motion.npz import write_clip
+
+    write_clip(bending(5), tmp_path / "walk.npz")
+    obj = mixamo_controls()
+    settings = bpy.context.scene.understudy_retarget
+    settings.rig = obj
+    for controls, arms_by_ik in (("ik feet", False), ("ik", True)):
+        settings.controls = controls
+        assert bpy.ops.understudy.retarget(filepath=str(tmp_path / "walk.npz")) == {"FINISHED"}
+        channels = channels_of(obj.animation_data)
+        assert channels is not None
+        switches = {
+            c.data_path.split('"')[1]: c.evaluate(1) for c in channels.fcurves if "ik_fk" in c.data_path
+        }
+        assert switches["Ctrl_Foot_IK_Left"] == 0.0
+        assert switches["Ctrl_Hand_IK_Right"] == (0.0 if arms_by_ik else 1.0)
+
+
+def test_a_table_with_impossible_controls_is_told() -> None:
+    from understudy.backend.errors import BadInput
+    from understudy.backend.motion.rig_names import family_from_json
+
+    table = {"family": "mine", "sides": [["L", "R"]], "bones": {"pelvis": ["hips"]}}
+    ik = {"leg": {"goal": "foot", "pole": "knee", "pole_on": "moon"}}
+    assert family_from_json(table).ik == {}
+    with pytest.raises(BadInput, match="moon"):
+        family_from_json({**table, "ik": ik})
+
+
 def test_controls_are_kept_with_the_mapping_as_a_file() -> None:
     mapping = recognised(read_rig(mixamo_controls()))
     assert mapping.family == "mixamo_control"
