@@ -123,8 +123,9 @@ def _raised(body: Body, side: str) -> bool:
 
 
 def _waves(body: Body, side: str) -> bool:
-    """The raised hand goes to and fro, twice at least."""
-    spans = intervals(body.joints[f"{side}_wrist"][:, 1] > body.joints[f"{side}_elbow"][:, 1])
+    """The raised hand goes to and fro, twice at least; its way up and down is longer than a small wave."""
+    above = body.joints[f"{side}_wrist"][:, 1] > body.joints[f"{side}_elbow"][:, 1]
+    spans = [*intervals(above), *intervals(body.height(side) > RAISED)]
     return _raised(body, side) and any(
         turns((body.joints[f"{side}_wrist"] - body.joints["neck"])[start:stop], SWING) >= 3
         for start, stop in spans
@@ -133,12 +134,18 @@ def _waves(body: Body, side: str) -> bool:
 
 
 def turns(path: np.ndarray, swing: float) -> int:
-    """How often a path (T, 3) turns back along its main direction, ``swing`` metres each way."""
+    """How often a path (T, 3) turns back along one of its two main directions, ``swing`` metres each way: the
+    first may be the way to where the hand swings, and back."""
     centred = path - path.mean(0)
-    values = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    return max(_turned(centred @ axis, swing) for axis in axes)
+
+
+def _turned(values: np.ndarray, swing: float) -> int:
+    """How often values (T,) turn back after going on for ``swing``."""
     count, direction, extreme = 0, 0, values[0]
     for value in values:
-        if direction * (value - extreme) > 0:
+        if direction and (value - extreme) * direction > 0:
             extreme = value
         elif abs(value - extreme) > swing:
             count += direction != 0

@@ -60,7 +60,12 @@ def solve(shoulder: np.ndarray, hand: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Returns:
         Quaternions (T, 4): of the upper arm in the chest's frame, of the elbow and of the wrist in their own.
     """
-    way = in_free_space(hand[:, :3]) - shoulder
+    return reach(shoulder, np.concatenate([in_free_space(hand[:, :3]), hand[:, 3:]], axis=1))
+
+
+def reach(shoulder: np.ndarray, hand: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`solve` for any place, over the head and at the mouth too."""
+    way = hand[:, :3] - shoulder
     distance = np.linalg.norm(way, axis=-1, keepdims=True)
     towards = way / np.maximum(distance, 1e-9)
     upper, fore = _LENGTHS

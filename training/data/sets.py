@@ -21,6 +21,7 @@ SETS: dict[str, str] = {
     "cc0": ".cc0",
     "deepmimic": ".deepmimic",
     "jump_cmu": ".jump_cmu",
+    "authored": ".authored",
     "bandai_namco": ".bandai_namco",
     "100style": ".style100",
     "ntu_rgbd": ".ntu_rgbd",
@@ -40,7 +41,7 @@ SETS: dict[str, str] = {
 }
 """Each set's converter module: it has ``jobs(raw) -> Iterable[Job]``, and ``source_of(job)`` if it retargets."""
 
-OPEN: tuple[str, ...] = ("cmu", "cc0", "deepmimic", "jump_cmu")
+OPEN: tuple[str, ...] = ("cmu", "cc0", "deepmimic", "jump_cmu", "authored")
 """The sets the shipped pack ``open`` is trained on: small, and all allow commercial use."""
 
 
