@@ -41,7 +41,7 @@ class _Errand:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if Errand.title:
-            cls.poll_message_set("Wait until the other task is finished")
+            cls.poll_message_set("Wait until the other task is finished")  # type: ignore[attr-defined]
             return False
         return True
 

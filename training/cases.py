@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..backend.engines.torch_engine import TorchEngine
+from ..backend.engines.base import Engine
 from ..backend.motion.clip import Clip
 from ..backend.motion.features import FPS, clip_from_features
 from ..backend.pipeline import Pipeline
@@ -168,7 +168,7 @@ def perform(
 class _Ablated:
     """An engine without its planner or its diffusion; everything else is the engine's own."""
 
-    def __init__(self, engine: TorchEngine, without: Without, sizes: dict[str, int]) -> None:
+    def __init__(self, engine: Engine, without: Without, sizes: dict[str, int]) -> None:
         self._engine, self._without, self._sizes = engine, without, sizes
 
     def __getattr__(self, name: str) -> Any:
@@ -200,7 +200,7 @@ def ablated(pipeline: Pipeline, without: Without) -> Iterator[Pipeline]:
         sampling = config.sampling.model_copy(update={"candidates": 1})
         pipeline.config = config.model_copy(update={"sampling": sampling})
     else:
-        pipeline.engine = cast(TorchEngine, _Ablated(engine, without, dict(config.language.parts)))
+        pipeline.engine = cast(Engine, _Ablated(engine, without, dict(config.language.parts)))
     try:
         yield pipeline
     finally:

@@ -21,7 +21,18 @@ _CALLS = {
     "_send": (0,),
     "BackendError": (1, 2),
 }
-_TABLES = {"STATES", "_STAGES", "_LABELS", "FIELDS", "FIRST_USE", "LABELS", "TITLES", "_WORDS", "WORDS", "RESTART"}
+_TABLES = {
+    "STATES",
+    "_STAGES",
+    "_LABELS",
+    "FIELDS",
+    "FIRST_USE",
+    "LABELS",
+    "TITLES",
+    "_WORDS",
+    "WORDS",
+    "RESTART",
+}
 # Not for the interface: names of threads, Actions, bones; the command line speaks English.
 _SKIPPED_FILES = {
     "film_cli.py",
@@ -45,7 +56,9 @@ def sources() -> Iterator[Path]:
     for path in sorted(ADDON.rglob("*.py")):
         if path.name not in _SKIPPED_FILES and not path.name.endswith("_cli.py"):
             yield path
-    yield from sorted((ADDON.parent / "backend" / "protocol").glob("*.py"))  # what the panel says of the process
+    yield from sorted(
+        (ADDON.parent / "backend" / "protocol").glob("*.py")
+    )  # what the panel says of the process
 
 
 def shown() -> dict[str, str]:
@@ -68,7 +81,9 @@ def composed() -> dict[str, str]:
                 for value in _shown_values(node):
                     for part in _joined(value):
                         if _has_words(part):
-                            found.setdefault(_template(part), f"{path.relative_to(ADDON.parent)}:{part.lineno}")
+                            found.setdefault(
+                                _template(part), f"{path.relative_to(ADDON.parent)}:{part.lineno}"
+                            )
     return found
 
 

@@ -44,11 +44,15 @@ def test_each_contradiction_has_its_sentence(params: dict[str, Any], field: str,
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["path", "points", "times", "pins", "joint", "time", "position", "poses", "pose", "x"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["path", "points", "times", "pins", "joint", "time", "position", "poses", "pose", "x"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )

@@ -32,7 +32,11 @@ WRONG = [
     ({"steps": 0}, "steps", "Steps must be between 1 and 50, not 0."),
     ({"guidance": 21.0}, "guidance", "Guidance must be between 0 and 20, not 21.0."),
     ({"cleanup": 1}, "cleanup", "Cleanup must be true or false, not 1."),
-    ({"device": "tpu"}, "device", "Device must be 'auto', 'cpu', 'cuda', 'mps', 'directml' or 'coreml', not 'tpu'."),
+    (
+        {"device": "tpu"},
+        "device",
+        "Device must be 'auto', 'cpu', 'cuda', 'mps', 'directml' or 'coreml', not 'tpu'.",
+    ),
     ({"sedd": 1}, "sedd", "Unknown setting 'sedd'."),
 ]
 

@@ -145,7 +145,10 @@ def test_generate_in_another_dialect(run: Run, tmp_path: Path) -> None:
         ),
         (["x", "--out", "a.npz", "--seed", "-1"], "Seed must be between 0 and 2147483647, not -1."),
         (["x", "--out", "a.npz", "--samples", "9"], "Samples must be between 1 and 8, not 9."),
-        (["x", "--out", "a.npz", "--engine", "abacus"], "Engine must be 'auto', 'onnx' or 'torch', not 'abacus'."),
+        (
+            ["x", "--out", "a.npz", "--engine", "abacus"],
+            "Engine must be 'auto', 'onnx' or 'torch', not 'abacus'.",
+        ),
         (["x", "--out", "a.txt"], "a.txt must end in .npz or .bvh."),
         (["x", "--out", "a.npz", "--dialect", "bvh"], "The dialect bvh does not go into a .npz file."),
         (["x", "--out", "a.bvh", "--dialect", "amass"], "The dialect amass does not go into a .bvh file."),
