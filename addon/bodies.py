@@ -8,11 +8,11 @@ import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, PointerProperty
 
 from ..backend.errors import BadInput, UnderstudyError
+from .body import add_body, prepared
 from .bodymap import find_body
 from .client import backend
 from .generate import refuse
 from .layout import _characters, fields, paragraph
-from .mannequin import mannequin
 from .models import Models
 from .smplx_body import GENDER, add_smplx_body, reshape, skin_of
 from .smplx_model import NUM_BETAS, BodyModel
@@ -122,8 +122,6 @@ class UNDERSTUDY_OT_add_body(bpy.types.Operator):
                     context, model, shape_of(settings, model), correctives=settings.correctives
                 )
             else:
-                from .body import add_body
-
                 body = add_body(context)
         except UnderstudyError as error:
             return refuse(self, error)
@@ -223,7 +221,7 @@ def register() -> None:
     bpy.types.Scene.understudy_body = PointerProperty(type=UNDERSTUDY_PG_body)
     if not bpy.app.background:
         # Working out the mannequin's mesh takes a second: ahead of the first click, and not in the window's thread.
-        threading.Thread(target=mannequin, name="understudy-mannequin", daemon=True).start()
+        threading.Thread(target=prepared, name="understudy-mannequin", daemon=True).start()
 
 
 def unregister() -> None:

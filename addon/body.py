@@ -7,13 +7,17 @@ rotation of the clip, and the pelvis' location is the clip's translation, number
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import bpy
 import numpy as np
 from mathutils import Quaternion, Vector
 
 from ..backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, REST_FLOOR, rest_joints
+from . import mannequin_file
 from .face import add_shapes
-from .mannequin import ZONES, Mannequin, mannequin
+from .mannequin import ZONES, mannequin
 from .sculpt import FINGERS, finger_tip
 
 # Base colour (linear), roughness, subsurface or sheen left out: the look holds in every engine.
@@ -53,10 +57,10 @@ def add_body(context: bpy.types.Context, name: str = "Understudy") -> bpy.types.
     """
     leave_mode(context)
     armature = _armature(context, name)
-    shape = mannequin()
+    shape = prepared()
     mesh = _skin(name, shape)
     wear(context, armature, mesh)
-    add_shapes(mesh, armature, {key: to_blender(offsets) for key, offsets in shape.shapes.items()})
+    add_shapes(mesh, armature, shape.shapes)
     select(context, armature)
     return armature
 
@@ -207,34 +211,76 @@ def _wear_ring(bone: bpy.types.PoseBone, ring: bpy.types.Object, direction: np.n
 # --- skin -------------------------------------------------------------------------------------------------
 
 
-def _skin(name: str, shape: Mannequin) -> bpy.types.Object:
+class Prepared(NamedTuple):
+    """The mannequin in Blender's axes, as lists and arrays that Blender takes over at once."""
+
+    vertices: np.ndarray
+    """(V, 3) metres."""
+    corners: np.ndarray
+    """(L,) vertex of every face corner."""
+    starts: np.ndarray
+    """(F,) first corner of each face."""
+    zones: np.ndarray
+    """(F,) index into :data:`.mannequin.ZONES`."""
+    groups: list[list[tuple[float, list[int]]]]
+    """For each of the 55 joints its weights, and the vertices that have them."""
+    shapes: dict[str, np.ndarray]
+    """(V, 3) offsets by name."""
+
+
+@lru_cache(maxsize=1)
+def prepared() -> Prepared:
+    """The mannequin, ready for Blender; kept for the life of the process. Needs no bpy: a thread may ask first."""
+    shape = mannequin_file.load() or mannequin()
+    return Prepared(
+        np.ascontiguousarray(to_blender(shape.vertices), np.float32),
+        np.ascontiguousarray(shape.corners, np.int32),
+        np.ascontiguousarray(shape.starts, np.int32),
+        np.ascontiguousarray(shape.zones, np.int32),
+        weight_groups(shape.weights),
+        {name: np.ascontiguousarray(to_blender(moves), np.float32) for name, moves in shape.shapes.items()},
+    )
+
+
+def _skin(name: str, shape: Prepared) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(f"{name} mesh")
     mesh.vertices.add(len(shape.vertices))
     mesh.loops.add(len(shape.corners))
     mesh.polygons.add(len(shape.starts))
-    mesh.vertices.foreach_set("co", to_blender(shape.vertices).ravel())
-    mesh.loops.foreach_set("vertex_index", shape.corners)
+    # Attributes are copied as a block, properties of the elements one by one.
+    mesh.attributes["position"].data.foreach_set("vector", shape.vertices.ravel())
+    mesh.attributes[".corner_vert"].data.foreach_set("value", shape.corners)
     mesh.polygons.foreach_set("loop_start", shape.starts)
-    mesh.polygons.foreach_set("material_index", shape.zones)
+    mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", shape.zones)
     mesh.update(calc_edges=True)
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(shape.starts), bool))
     for zone in ZONES:
         mesh.materials.append(_material(zone))
     skin = bpy.data.objects.new(f"{name} mesh", mesh)
-    add_weights(skin, shape.weights)
+    _add_groups(skin, shape.groups)
     return skin
+
+
+def weight_groups(weights: np.ndarray) -> list[list[tuple[float, list[int]]]]:
+    """Skin weights (V, 55) as Blender takes them fastest: for each joint every weight with all its vertices."""
+    joints = []
+    for column in weights.T:
+        used = np.flatnonzero(column > 0)
+        used = used[np.argsort(column[used], kind="stable")]
+        parts = np.split(used, np.flatnonzero(np.diff(column[used])) + 1)
+        joints.append([(float(column[part[0]]), part.tolist()) for part in parts if len(part)])
+    return joints
 
 
 def add_weights(skin: bpy.types.Object, weights: np.ndarray) -> None:
     """Vertex groups of skin weights (V, 55), one a joint."""
-    for i, joint_name in enumerate(JOINT_NAMES):
-        group = skin.vertex_groups.new(name=joint_name)
-        column = weights[:, i]
-        full = np.flatnonzero(column >= 0.9995)
-        if len(full):
-            group.add(full.tolist(), 1.0, "REPLACE")
-        for vertex in np.flatnonzero((column > 0) & (column < 0.9995)).tolist():
-            group.add((vertex,), float(column[vertex]), "REPLACE")
+    _add_groups(skin, weight_groups(weights))
+
+
+def _add_groups(skin: bpy.types.Object, joints: list[list[tuple[float, list[int]]]]) -> None:
+    for joint_name, groups in zip(JOINT_NAMES, joints, strict=True):
+        add = skin.vertex_groups.new(name=joint_name).add
+        for weight, vertices in groups:
+            add(vertices, weight, "REPLACE")
 
 
 def _material(zone: str) -> bpy.types.Material:

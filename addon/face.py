@@ -28,13 +28,12 @@ def add_shapes(skin: bpy.types.Object, armature: bpy.types.Object, shapes: dict[
         armature: gets one custom property from 0 to 1 per shape.
         shapes: (V, 3) offsets by name, in the mesh's own axes, metres.
     """
-    mesh = skin.data
-    rest = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", rest)
+    rest = np.empty(3 * len(skin.data.vertices), np.float32)
+    skin.data.attributes["position"].data.foreach_get("vector", rest)
     skin.shape_key_add(name="Basis", from_mix=False)
     for name, offsets in shapes.items():
         key = skin.shape_key_add(name=name, from_mix=False)
-        key.data.foreach_set("co", rest + offsets.astype(np.float32).ravel())
+        key.points.foreach_set("co", rest + offsets.astype(np.float32).ravel())
         add_slider(key, armature, name)
 
 

@@ -18,7 +18,7 @@ from . import face_mesh
 from .face_mesh import flat
 from .implicit import Field, smooth_min, surface_nets
 from .sculpt import figure, joint
-from .skinning import skin_weights, strongest
+from .skinning import skin_weights, stepped, strongest
 
 Array = np.ndarray
 
@@ -93,7 +93,7 @@ def mannequin() -> Mannequin:
         corners=corners.astype(np.int32),
         starts=starts.astype(np.int32),
         zones=np.concatenate(zones),
-        weights=strongest(weights),
+        weights=stepped(strongest(weights)),
         shapes={name: moves[name].astype(np.float32) for name in CHANNELS},
     )
 

@@ -54,6 +54,21 @@ def strongest(weights: Array) -> Array:
     return weights / weights.sum(1, keepdims=True)
 
 
+def stepped(weights: Array, steps: int = 256) -> Array:
+    """Weights (V, 55) as whole multiples of ``1 / steps`` whose rows still sum to one.
+
+    Few different values are what makes adding them to a mesh quick; at 256 a point beside a joint moves by less
+    than a fifth of a millimetre.
+    """
+    scaled = weights.astype(np.float64) * steps
+    floor = np.floor(scaled)
+    missing = np.rint(steps - floor.sum(1)).astype(int)
+    order = np.argsort(-(scaled - floor), axis=1, kind="stable")
+    take = np.arange(weights.shape[1]) < missing[:, None]  # the largest remainders of each row go up
+    np.put_along_axis(floor, order, np.take_along_axis(floor, order, 1) + take, 1)
+    return (floor / steps).astype(np.float32)
+
+
 def _ramp(s: Array, half: float) -> Array:
     """Smoothstep from 0 at ``s = -half`` to 1 at ``s = half``."""
     t = np.clip((s + half) / (2 * half), 0, 1)

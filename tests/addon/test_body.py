@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from understudy.addon import mannequin_file
 from understudy.addon.mannequin import ZONES, Mannequin, mannequin
 from understudy.backend.motion import rotations
 from understudy.backend.motion.kinematics import forward_kinematics
@@ -99,6 +101,43 @@ def test_building_it_is_quick() -> None:
     start = time.process_time()
     mannequin()
     assert time.process_time() - start < 10.0  # about 0.8 s of an idle core
+
+
+def test_the_stored_mannequin_is_the_one_that_is_worked_out(shape: Mannequin, tmp_path: Path) -> None:
+    path = tmp_path / "mannequin.npz"
+    mannequin_file.save(shape, path)
+    stored = mannequin_file.load(path)
+    assert stored is not None
+    for name in ("vertices", "corners", "starts", "zones", "weights"):
+        np.testing.assert_array_equal(getattr(stored, name), getattr(shape, name))
+    assert list(stored.shapes) == list(shape.shapes)
+    for name, moves in shape.shapes.items():
+        np.testing.assert_array_equal(stored.shapes[name], moves)
+    path.write_bytes(path.read_bytes()[:5000])
+    assert mannequin_file.load(path) is None
+    assert mannequin_file.load(tmp_path / "none.npz") is None
+
+
+def test_the_mesh_in_blender_has_what_the_mannequin_has(shape: Mannequin) -> None:
+    import bpy
+
+    from understudy.addon.body import add_body, to_blender
+
+    skin = add_body(bpy.context).children[0]
+    mesh = skin.data
+    assert not mesh.validate(), "Blender finds nothing to mend"
+    assert [material.name for material in mesh.materials] == [f"Understudy {zone}" for zone in ZONES]
+    np.testing.assert_array_equal([p.material_index for p in mesh.polygons], shape.zones)
+    assert all(p.use_smooth for p in mesh.polygons)
+    for v in range(0, len(shape.vertices), 97):
+        weights = {skin.vertex_groups[g.group].name: g.weight for g in mesh.vertices[v].groups}
+        expected = {JOINT_NAMES[j]: shape.weights[v, j] for j in np.flatnonzero(shape.weights[v])}
+        assert weights == pytest.approx(expected)
+    for name, moves in shape.shapes.items():
+        keys = mesh.shape_keys.key_blocks[name].data
+        for v in [int(moves.any(1).argmax()), len(shape.vertices) - 1]:
+            place = to_blender(shape.vertices[v] + moves[v])
+            np.testing.assert_allclose(keys[v].co, place, atol=1e-6)
 
 
 def _pose(armature, poses: np.ndarray, trans: np.ndarray) -> np.ndarray:
