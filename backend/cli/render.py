@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             arguments += ["--audio", str(voice.resolve())]
         frames = len(clip) if args.out.suffix.lower() == ".mp4" else 1
         with Bar(not args.json) as bar:
-            warnings = _run_child(
+            warnings = run_child(
                 blender_command(found, "understudy.addon.render_cli", arguments), bar, frames
             )
         if not film.is_file():
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_child(command: list[str], bar: Bar, frames: int) -> list[str]:
+def run_child(command: list[str], bar: Bar, frames: int) -> list[str]:
     """Run the rendering child; its exit code and last line become ours. It is ended with us.
 
     Returns what it warned about.

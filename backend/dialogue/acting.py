@@ -1,0 +1,245 @@
+"""A planned dialogue becomes two motions in one world: each character talks in its turns and listens in the other's.
+
+Each character's whole scene is one voice that is silent while the other speaks, so its body goes on without a seam. Where its
+speeches are said in different moods, the same gestures are made in each and passed over in the pauses between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import BadInput
+from ..motion import rotations
+from ..motion.clip import Clip
+from ..motion.features import FPS
+from ..motion.filters import gaussian
+from ..motion.skeleton import INDEX
+from ..speech.audio import RATE as HEARD
+from ..speech.face import with_face
+from ..speech.face_model import FaceMover
+from ..speech.features import features_of
+from ..speech.gestures import gesture
+from ..speech.manner import Manner
+from ..speech.rhythm import voice_rhythm
+from ..speech.transcripts import transcript_of
+from ..speech.voice import Voice
+from ..speech.wording import MEANS, Spoken, favour, wording
+from . import placing
+from .emotions import act_of, not_understood, style_of
+from .listening import listens
+from .turns import RATE, Turn
+
+CLOSEST = -0.005
+"""Metres of two bodies within each other from which they stand further apart."""
+_STEP = 0.1
+_PASSING = 0.3  # seconds, from mood to mood
+_WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
+
+Body = Callable[[Voice, int], Clip]
+"""What a body does without gestures while a voice is heard, as long as it: of a voice and a seed."""
+
+
+@dataclass(frozen=True)
+class Acted:
+    """Two characters in one world (Y up, the first on -X, at 30 fps).
+
+    Attributes:
+        clips: one per speaker.
+        distance: metres between them, as placed.
+        measures: what was measured, by name.
+        warnings: sentences for the user.
+    """
+
+    clips: tuple[Clip, Clip]
+    distance: float
+    measures: dict[str, float]
+    warnings: list[str]
+
+
+def act(
+    turns: Sequence[Turn],
+    speakers: Sequence[str],
+    whole: np.ndarray,
+    body: Body,
+    *,
+    seed: int = 0,
+    distance: float = placing.USUAL,
+    gestures: bool = True,
+    face: FaceMover | None = None,
+) -> Acted:
+    """Perform a dialogue.
+
+    Args:
+        turns: when who says what.
+        speakers: the two names.
+        whole: (2, N) what each is heard saying, at :data:`.turns.RATE`.
+        body: makes what lies below the gestures.
+        seed: of both performances.
+        distance: metres between them; they stand further apart where they would touch.
+        gestures: whether the body needs gestures; models that hear a voice gesture of themselves.
+        face: of a pack that has one.
+
+    Raises:
+        BadInput: there are not two speakers, or the distance is no personal distance.
+    """
+    if len(speakers) != 2:
+        names = ", ".join(speakers[:6])
+        raise BadInput(
+            f"A dialogue needs two speakers, this one has {len(speakers)}: {names}.", field="script"
+        )
+    low, high = placing.DISTANCE
+    if not low <= distance <= high:
+        raise BadInput(
+            f"The distance must be {low:g} to {high:g} metres, not {distance:g}.", field="distance"
+        )
+    voices = [
+        _voice([turn for turn in turns if turn.speech.speaker == name], track)
+        for name, track in zip(speakers, whole, strict=True)
+    ]
+    warnings = _warnings(turns)
+    active = [_active(turns, name, len(voice)) for name, voice in zip(speakers, voices, strict=True)]
+    clips = []
+    for index, (name, voice) in enumerate(zip(speakers, voices, strict=True)):
+        own = seed + 1000 * index
+        mine = [turn for turn in turns if turn.speech.speaker == name]
+        clip = _moods(mine, voice, body(voice, own), own, gestures, face)
+        clips.append(listens(clip, active[index], active[1 - index], own))
+        warnings += [f"{name}: {warning}" for warning in voice.warnings]
+    pair, placed = _apart(clips[0], clips[1], distance)
+    if placed > distance:
+        warnings.append(f"They stand {placed:.1f} m apart, as at {distance:g} m they would touch.")
+    pair = (placing.regard(pair[0], pair[1]), placing.regard(pair[1], pair[0]))
+    pair = tuple(
+        clip.replace(meta={**clip.meta, "prompt": name}) for clip, name in zip(pair, speakers, strict=True)
+    )  # type: ignore[assignment]
+    return Acted(pair, placed, measured(pair, active), warnings)
+
+
+def measured(pair: tuple[Clip, Clip], active: Sequence[np.ndarray]) -> dict[str, float]:
+    """What a scene must keep: degrees of facing, metres of distance, centimetres within each other, how much faster
+    hands are in talk than in listening, and the share of listening with the eyes within 8 degrees of the other's."""
+    distance = np.linalg.norm((pair[0].trans - pair[1].trans)[:, [0, 2]], axis=1)
+    turned = [np.degrees(placing.facing(pair[i], pair[1 - i])).max() for i in (0, 1)]
+    ratios, looks = [], []
+    for index, clip in enumerate(pair):
+        speed = hand_speed(clip)
+        talks, hears = active[index] > 0.5, (active[1 - index] > 0.5) & (active[index] <= 0.5)
+        ratios.append(speed[talks].mean() / max(speed[hears].mean(), 1e-6))
+        looks.append(float(np.mean(placing.gaze_error(clip, pair[1 - index])[hears] < np.radians(8.0))))
+    return {
+        "facing_degrees": round(float(max(turned)), 2),
+        "distance_least_m": round(float(distance.min()), 3),
+        "distance_most_m": round(float(distance.max()), 3),
+        "within_each_other_cm": round(float(max(-100.0 * placing.apart(*pair).min(), 0.0)), 2),
+        "gesture_ratio": round(float(min(ratios)), 2),
+        "listener_looks": round(float(min(looks)), 2),
+    }
+
+
+def hand_speed(clip: Clip) -> np.ndarray:
+    """(T,) mean speed of both wrists as seen from the pelvis, metres a second."""
+    joints = clip.joints()
+    own = joints[:, _WRISTS] - joints[:, :1]
+    return np.asarray(np.linalg.norm(np.gradient(own, 1.0 / clip.fps, axis=0), axis=-1).mean(axis=1))
+
+
+def _voice(turns: Sequence[Turn], track: np.ndarray) -> Voice:
+    """A speaker's track as it is heard, with its words where they are in the screenplay."""
+    import soxr
+
+    features = features_of(np.asarray(soxr.resample(track, RATE, HEARD), np.float32))
+    said = transcript_of("\n\n".join(_cue(i, turn) for i, turn in enumerate(turns, 1)), features)
+    words = list(wording(said.words))
+    for turn in turns:
+        meaning = act_of(turn.speech.directions)
+        first = next((i for i, word in enumerate(words) if word.start >= turn.start - 0.05), None)
+        if meaning and first is not None:
+            words[first] = replace(words[first], meaning=meaning, weight=MEANS)
+    given: tuple[Spoken, ...] = tuple(words)
+    rhythm = voice_rhythm(features, favour(given, len(features), features.fps))
+    return Voice(features, rhythm, said.words, given, (*features.warnings, *said.warnings))
+
+
+def _cue(number: int, turn: Turn) -> str:
+    """A turn as a subtitle."""
+
+    def clock(seconds: float) -> str:
+        milliseconds = round(1000 * seconds)
+        minutes, rest = divmod(milliseconds, 60000)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d},{rest % 1000:03d}"
+
+    text = turn.speech.text.replace("-->", " ").replace("<", " ").replace("{", " ")
+    return f"{number}\n{clock(turn.start)} --> {clock(turn.end)}\n{text}"
+
+
+def _active(turns: Sequence[Turn], name: str, frames: int) -> np.ndarray:
+    """(T,) 1 in the turns of a speaker."""
+    times = np.arange(frames) / FPS
+    return np.any(
+        [(times >= turn.start) & (times < turn.end) for turn in turns if turn.speech.speaker == name], axis=0
+    ).astype(float)
+
+
+def _moods(
+    turns: Sequence[Turn], voice: Voice, base: Clip, seed: int, gestures: bool, face: FaceMover | None
+) -> Clip:
+    """A body that talks, in the mood of each turn; the mood lasts until the next one."""
+    manners = [Manner.of(style_of(turn.speech.directions)) for turn in turns]
+    different = list(dict.fromkeys(manners))
+    clips = []
+    for manner in different:
+        clip = gesture(base, voice, seed, manner) if gestures else base
+        clips.append(
+            with_face(clip, voice.features, seed, smile=manner.smile, brows=manner.brows, model=face)
+        )
+    if len(clips) == 1:
+        return clips[0]
+    which = np.zeros(len(base), int)
+    for turn, manner in zip(turns, manners, strict=True):
+        which[max(round((turn.start - 2 * _PASSING) * FPS), 0) :] = different.index(manner)
+    weights = gaussian(np.eye(len(different))[which], _PASSING * FPS)
+    return _mixed(clips, weights)
+
+
+def _mixed(clips: Sequence[Clip], weights: np.ndarray) -> Clip:
+    """Clips of nearly the same motion by weights (T, clips) that sum to one."""
+    first = rotations.axis_angle_to_quaternion(clips[0].poses)
+    total = np.zeros_like(first)
+    for index, clip in enumerate(clips):
+        own = rotations.axis_angle_to_quaternion(clip.poses)
+        own = np.where(np.sum(own * first, axis=-1, keepdims=True) < 0, -own, own)
+        total += weights[:, index, None, None] * own
+    faces = [clip.expressions for clip in clips]
+    expressions = sum(weights[:, i, None] * shown for i, shown in enumerate(faces) if shown is not None)
+    return clips[0].replace(
+        poses=rotations.quaternion_to_axis_angle(rotations.normalize_quaternion(total)),
+        trans=sum(weights[:, i, None] * clip.trans for i, clip in enumerate(clips)),
+        expressions=None if faces[0] is None else np.asarray(expressions),
+    )
+
+
+def _apart(first: Clip, second: Clip, distance: float) -> tuple[tuple[Clip, Clip], float]:
+    """Both in place, as far from each other as they must."""
+    while True:
+        pair = placing.opposite(first, second, distance)
+        if distance + _STEP > placing.DISTANCE[1] or placing.apart(*pair).min() >= CLOSEST:
+            return pair, distance
+        distance = round(distance + _STEP, 2)
+
+
+def _warnings(turns: Sequence[Turn]) -> list[str]:
+    found = []
+    for turn in turns:
+        speech = turn.speech
+        found += [
+            f"Line {speech.line}: nothing is known of the direction “{direction}”."
+            for direction in not_understood(speech.directions)
+        ]
+        if speech.extension:
+            found.append(
+                f"Line {speech.line}: {speech.extension} is acted in the scene like the other speeches."
+            )
+    return found
