@@ -23,6 +23,22 @@ def _number(name: str, value: str) -> int:
     return int(bpy.types.Keyframe.bl_rna.properties[name].enum_items[value].value)
 
 
+@lru_cache
+def _linear_key(name: str) -> float:
+    """A property, other than its place, of a linear key whose handles stay where they are."""
+    values = {
+        "interpolation": _number("interpolation", "LINEAR"),
+        "easing": _number("easing", "AUTO"),
+        "handle_left_type": _number("handle_left_type", "FREE"),
+        "handle_right_type": _number("handle_right_type", "FREE"),
+        "type": _number("type", "KEYFRAME"),
+        "back": 1.70158,  # Blender's own
+        "amplitude": 0.0,
+        "period": 0.0,
+    }
+    return float(values[name])
+
+
 class Keys:
     """The keys of one curve, ascending in time.
 
@@ -41,12 +57,13 @@ class Keys:
             values[name] = np.empty(2 * count, np.float32)
         for name in _ENUMS:
             values[name] = np.empty(count, np.int32)
-        interpolation = np.empty(count, np.int32)
-        curve.keyframe_points.foreach_get("interpolation", interpolation)
-        if (interpolation > _number("interpolation", "BEZIER")).any():
+        points = curve.keyframe_points
+        points.foreach_get("interpolation", values["interpolation"])
+        if count and values["interpolation"].max() > _number("interpolation", "BEZIER"):
             values |= {name: np.empty(count, kind) for name, kind in _EASING.items()}
         for name, array in values.items():
-            curve.keyframe_points.foreach_get(name, array)
+            if name != "interpolation":
+                points.foreach_get(name, array)
         for name in _POINTS:
             values[name] = values[name].reshape(-1, 2)
         return cls(values)
@@ -58,11 +75,16 @@ class Keys:
     def write(self, curve: bpy.types.FCurve) -> None:
         """Make these the keys of a curve."""
         count = len(self.frames)
-        curve.keyframe_points.clear()
-        curve.keyframe_points.add(count)
+        points = curve.keyframe_points
+        points.clear()
+        points.add(count)
         # Enums first: a handle's place is kept only where its type lets it be free.
         for name in sorted(self.values, key=lambda name: name in _POINTS):
-            curve.keyframe_points.foreach_set(name, np.ascontiguousarray(self.values[name]).ravel())
+            values = self.values[name]
+            # Setting them costs as much as the rest of it; often they are what a new key has anyway.
+            if name in _ENUMS and count and (values == _number(name, getattr(points[0], name))).all():
+                continue
+            points.foreach_set(name, np.ascontiguousarray(values).ravel())
         curve.update()
 
     def border(self, frame: float, value: float) -> None:
@@ -72,32 +94,25 @@ class Keys:
             frame: of the key.
             value: of the curve there.
         """
-        free = _number("handle_left_type", "FREE")
-        found = np.flatnonzero(np.abs(self.frames - frame) < SAME)
-        if len(found):
-            i = int(found[0])
+        frames = self.frames
+        i = int(np.searchsorted(frames, frame - SAME, side="right"))
+        if i < len(frames) and frames[i] < frame + SAME:
+            free = _number("handle_left_type", "FREE")
             self.values["handle_left_type"][i] = self.values["handle_right_type"][i] = free
             return
-        i = int(np.searchsorted(self.frames, frame))
         key: dict[str, Any] = {
             "co": (frame, value),
             "handle_left": (frame - 1 / 3, value),
             "handle_right": (frame + 1 / 3, value),
-            "interpolation": _number("interpolation", "LINEAR"),
-            "easing": _number("easing", "AUTO"),
-            "handle_left_type": free,
-            "handle_right_type": free,
-            "type": _number("type", "KEYFRAME"),
-            "back": 1.70158,  # Blender's own
-            "amplitude": 0.0,
-            "period": 0.0,
         }
-        if 0 < i < len(self.frames):
+        if 0 < i < len(frames):
             key["interpolation"] = self.values["interpolation"][i - 1]
             if key["interpolation"] == _number("interpolation", "BEZIER"):
                 key |= self._divide(i, frame)
         for name, array in self.values.items():
-            self.values[name] = np.insert(array, i, np.asarray(key[name], array.dtype), axis=0)
+            self.values[name] = np.insert(
+                array, i, np.asarray(key[name] if name in key else _linear_key(name), array.dtype), axis=0
+            )
 
     def _divide(self, i: int, frame: float) -> dict[str, Any]:
         """Cut the Bezier segment before key i at a frame (de Casteljau): both halves together are the old one.
@@ -131,33 +146,24 @@ class Keys:
             values: (T,) of the new keys.
             hold: let the last of them stand still until the key after.
         """
-        linear = _number("interpolation", "LINEAR")
-        before = self.frames < first + SAME
-        after = self.frames > last - SAME
+        old = self.frames
+        kept = int(np.searchsorted(old, first + SAME))
+        after = int(np.searchsorted(old, last - SAME, side="right"))
         count = len(frames)
-        free = _number("handle_left_type", "FREE")
-        points = np.stack([frames, values], axis=1).astype(np.float32)
+        points = np.empty((count, 2), np.float32)
+        points[:, 0], points[:, 1] = frames, values
         third = np.array([1 / 3, 0.0], np.float32)
-        new: dict[str, np.ndarray] = {
-            "co": points,
-            "handle_left": points - third,
-            "handle_right": points + third,
-            "interpolation": np.full(count, linear, np.int32),
-            "easing": np.full(count, _number("easing", "AUTO"), np.int32),
-            "handle_left_type": np.full(count, free, np.int32),
-            "handle_right_type": np.full(count, free, np.int32),
-            "type": np.full(count, _number("type", "KEYFRAME"), np.int32),
-            "back": np.full(count, 1.70158, np.float32),
-            "amplitude": np.zeros(count, np.float32),
-            "period": np.zeros(count, np.float32),
-        }
-        if hold and count:
-            new["interpolation"][-1] = _number("interpolation", "CONSTANT")
-        kept = int(before.sum())
+        new = {"co": points, "handle_left": points - third, "handle_right": points + third}
         for name, array in self.values.items():
-            self.values[name] = np.concatenate([array[before], new[name], array[after]])
-        if kept and count:
-            self.values["interpolation"][kept - 1] = linear
+            joined = np.empty((kept + count + len(array) - after, *array.shape[1:]), array.dtype)
+            joined[:kept], joined[kept + count :] = array[:kept], array[after:]
+            joined[kept : kept + count] = new[name] if name in new else _linear_key(name)
+            self.values[name] = joined
+        if count:
+            interpolation = self.values["interpolation"]
+            interpolation[max(kept - 1, 0)] = _number("interpolation", "LINEAR")
+            if hold:
+                interpolation[kept + count - 1] = _number("interpolation", "CONSTANT")
 
 
 def _shortened(points: np.ndarray) -> np.ndarray:
