@@ -59,6 +59,10 @@ class Engine(Protocol):
         """
         ...
 
+    def plan_keep(self, state: Any, rows: np.ndarray) -> None:
+        """Go on with these rows (R,) of the state alone, in this order."""
+        ...
+
     def tell_step(self, state: Any, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Word pieces (B, S) that follow -> logits (B, pieces) of the next one.
 

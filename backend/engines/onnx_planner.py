@@ -87,13 +87,19 @@ class OnnxPlanner:
         results = self._read(state, inputs)
         return {part: results[f"scores_{part}"].numpy() for part in self.language.parts}
 
+    def plan_keep(self, state: _Plan, rows: np.ndarray) -> None:
+        state.mask = state.mask[rows]
+        if state.prefix is not None:
+            state.prefix = state.prefix[rows]
+        if state.style is not None:
+            state.style = state.style[rows]
+        state.cache = {
+            name: ort.OrtValue.ortvalue_from_numpy(value.numpy()[rows]) for name, value in state.cache.items()
+        }
+
     def tell_step(self, state: _Plan, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         if rows is not None:
-            state.mask = state.mask[rows]
-            state.cache = {
-                name: ort.OrtValue.ortvalue_from_numpy(value.numpy()[rows])
-                for name, value in state.cache.items()
-            }
+            self.plan_keep(state, rows)
         results = self._read(state, self._table[self._pieces + pieces])
         scores: np.ndarray = results["hidden"].numpy() @ self._table[self._pieces :].T
         return scores

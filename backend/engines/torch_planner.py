@@ -67,11 +67,20 @@ class TorchPlanner:
         }
 
     @torch.inference_mode()
+    def plan_keep(self, state: _Plan, rows: np.ndarray) -> None:
+        index = self._send(rows)
+        state.mask = state.mask[index]
+        if state.prefix is not None:
+            state.prefix = state.prefix[index]
+        if state.style is not None:
+            state.style = state.style[index]
+        if state.cache is not None:
+            state.cache.reorder_cache(index)
+
+    @torch.inference_mode()
     def tell_step(self, state: _Plan, pieces: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         if rows is not None:
-            index = self._send(rows)
-            state.cache.reorder_cache(index)
-            state.mask = state.mask[index]
+            self.plan_keep(state, rows)
         hidden = self._read(state, self._language.embed_pieces(self._send(pieces)))
         return self._language.piece_logits(hidden[:, -1]).float().cpu().numpy()
 
