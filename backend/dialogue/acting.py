@@ -30,6 +30,7 @@ from ..speech.wording import MEANS, Spoken, favour, wording
 from . import placing
 from .emotions import act_of, not_understood, style_of
 from .listening import listens
+from .resting import hanging
 from .turns import RATE, Turn
 
 CLOSEST = -0.005
@@ -105,7 +106,8 @@ def act(
     for index, (name, voice) in enumerate(zip(speakers, voices, strict=True)):
         own = seed + 1000 * index
         mine = [turn for turn in turns if turn.speech.speaker == name]
-        clip = _moods(mine, voice, body(voice, own), own, gestures, face)
+        base = body(voice, own)
+        clip = _moods(mine, voice, hanging(base) if gestures else base, own, gestures, face)
         clips.append(listens(clip, active[index], active[1 - index], own))
         warnings += [f"{name}: {warning}" for warning in voice.warnings]
     pair, placed = _apart(clips[0], clips[1], distance)

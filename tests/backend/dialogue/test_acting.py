@@ -13,6 +13,7 @@ from understudy.backend.dialogue.acting import Acted, act
 from understudy.backend.dialogue.bending import HEAD, bend
 from understudy.backend.dialogue.fountain import Speech
 from understudy.backend.dialogue.listening import listens
+from understudy.backend.dialogue.resting import hanging
 from understudy.backend.dialogue.turns import RATE, Turn, mixed, plan_turns, seconds_of, tracks
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations
@@ -174,3 +175,15 @@ def test_capsules_tell_how_near_two_bodies_are() -> None:
     near = [placing.apart(*placing.opposite(one, one, d)).min() for d in (0.1, 0.8, 1.6)]
     assert near[0] < -0.02 < 0.0 < near[1] < near[2]
     assert near[2] - near[1] == pytest.approx(0.8, abs=0.05)
+
+
+def test_arms_hang_and_stay_alive() -> None:
+    raised = standing(60)
+    poses = np.array(raised.poses)
+    poses[:, INDEX["left_elbow"], 1] = -1.5 + 0.2 * np.sin(np.arange(60) / 9.0)
+    poses[:, INDEX["right_elbow"], 1] = 1.5
+    found = hanging(raised.replace(poses=poses)).joints()
+    before = raised.replace(poses=poses).joints()
+    wrists = [INDEX["left_wrist"], INDEX["right_wrist"]]
+    assert np.all(found[:, wrists, 1] < before[:, wrists, 1] - 0.05)
+    assert np.ptp(found[:, wrists[0]], axis=0).max() > 0.005
