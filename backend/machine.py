@@ -7,6 +7,7 @@ version file is read, and the graphics driver is asked through its C library.
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import sys
@@ -110,6 +111,20 @@ def has_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Windows and macOS
+        return os.cpu_count() or 1
+
+
+def cuda_devices() -> int:
+    """CUDA devices that an installed engine can use."""
+    usable = _torch_has_cuda() or "cuda" in onnx_devices()
+    return _cuda_device_count() if usable else 0
 
 
 def _torch_has_cuda() -> bool:

@@ -1,4 +1,4 @@
-"""``understudy batch``: many prompts, one after the other, for render farms and CI.
+"""``understudy batch``: many prompts, for render farms and CI; those that agree in their settings are made together.
 
 Each line of the job file is a JSON object: the flags of ``generate``, a ``name`` for the files and, if it shall
 be rendered, ``render``. A failed job does not stop the others. Run again, a batch does only what is missing or
@@ -21,12 +21,17 @@ from typing import Any
 
 from ..errors import BadInput, JobFailed, UnderstudyError
 from . import generate, render
+from .batch_workers import Results, in_processes, in_ray, places
 from .common import Bar, Staged, save_clip
 from .jobs import BatchJob, arguments_of, read_jobs, render_arguments
 from .junit import junit
 
 WARM = 2
 """Packs kept in memory at a time."""
+ALIKE = ("pack", "device", "engine", "seconds", "samples", "steps")
+"""Settings that jobs made together share."""
+TOGETHER, SECONDS_TOGETHER, USUAL = 16, 160.0, 6.0
+"""Jobs, and seconds of motion, that are made together at most; and how long a motion is that may end when it wants."""
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -35,6 +40,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of all files")
     parser.add_argument("--again", action="store_true", help="also do what an earlier run has done")
     parser.add_argument("--blender", metavar="PROGRAM", help="the Blender program, or a Python that has bpy")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: one per GPU, or up to 4 of the cores)"
+    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="perform on a Ray cluster; 'local' starts one here")
     parser.add_argument("--json", action="store_true", help="print one JSON line a job")
     parser.set_defaults(run=run)
 
@@ -48,19 +57,33 @@ def run(args: argparse.Namespace) -> int:
     out = args.out.resolve()
     batch = Batch(jobs, out, args.jobs.resolve().parent, blender=args.blender)
     batch.check()
+    if args.workers is not None and args.workers < 1:
+        raise BadInput("There must be at least one worker.", field="workers")
     began = time.monotonic()
     results: list[dict[str, Any]] = []
     known = {} if args.again else _earlier(out / "results.jsonl")
     interrupted = True
+
+    def take(result: dict[str, Any]) -> None:
+        results.append(result)
+        state = "done" if result["state"] == "skipped" else result["state"]
+        known[result["name"]] = {**result, "state": state}
+        _write(out / "results.jsonl", "".join(_line(known[j.name]) for j in jobs if j.name in known))
+        _tell(result, len(results), len(jobs), as_json=args.json)
+
     try:
-        for number, job in enumerate(jobs, 1):
-            result = _skipped(job, known.get(job.name), out) or batch.do(job, f"{number}/{len(jobs)}")
-            results.append(result)
-            known[job.name] = {**result, "state": "done" if result["state"] == "skipped" else result["state"]}
-            _write(out / "results.jsonl", "".join(_line(known[j.name]) for j in jobs if j.name in known))
-            _tell(result, number, len(jobs), as_json=args.json)
+        left = []
+        for job in jobs:
+            skipped = _skipped(job, known.get(job.name), out)
+            if skipped is None:
+                left.append(job)
+            else:
+                take(skipped)
+        for result in batch.perform(left, args.workers, args.ray):
+            take(result)
         interrupted = False
     finally:
+        results.sort(key=lambda result: result["line"])  # they come as they are done
         summary = _summary(results, len(jobs), time.monotonic() - began)
         _write(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         _write(out / "junit.xml", junit(args.jobs.stem, results))
@@ -83,6 +106,10 @@ class Batch:
         self.jobs, self.out, self.folder, self.blender = jobs, out, folder, blender
         self._pipelines: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What goes to another process: all but the models."""
+        return _again, (self.jobs, self.out, self.folder, self.blender)
+
     def check(self) -> None:
         """Refuse the whole file, with the line's number, where one job could never be done."""
         for job in self.jobs:
@@ -95,12 +122,69 @@ class Batch:
                     f"Line {job.line}: {error.message}", hint=error.hint, field=error.field
                 ) from error
 
-    def do(self, job: BatchJob, place: str) -> dict[str, Any]:
-        """One job, whatever becomes of it."""
+    def perform(self, jobs: list[BatchJob], workers: int | None, ray: str | None) -> Iterator[dict[str, Any]]:
+        """The results of jobs, each as it is done.
+
+        Args:
+            jobs: those of the file that are to be done.
+            workers: processes; None: as many as are worth it.
+            ray: the address of a cluster that performs them instead.
+        """
+        devices = {job.flags.get("device", "auto") for job in jobs}
+        where = [] if ray else places(workers, len(jobs), devices.pop() if len(devices) == 1 else "auto")
+        groups = self._groups(jobs, max(len(where), 1))
+        if ray and jobs:
+            done: Iterable[Results] = in_ray(self, groups, ray)
+        elif where:
+            done = in_processes(self, groups, where)
+        else:
+            done = (self.do_together(group) for group in groups)  # type: ignore[misc]
+        for results in done:
+            yield from results
+
+    def _groups(self, jobs: list[BatchJob], workers: int) -> list[list[BatchJob]]:
+        """Jobs that are made together: prompts that agree in all that decides how long the models are at work."""
+        groups: list[list[BatchJob]] = []
+        open_ones: dict[Any, list[BatchJob]] = {}
+        fair = -(-len(jobs) // workers)
+        for job in jobs:
+            with self._request(job) as (_, params):
+                alone = params.speech or params.script or params.edit or params.constraints
+                key = None if alone else tuple(getattr(params, name) for name in ALIKE)
+                at_once = int(SECONDS_TOGETHER / ((params.seconds or USUAL) * params.samples))
+            group = open_ones.get(key)
+            if group is None or key is None or len(group) >= max(1, min(at_once, TOGETHER, fair)):
+                group = open_ones[key] = []
+                groups.append(group)
+            group.append(job)
+        return groups
+
+    def do_together(self, jobs: list[BatchJob]) -> Iterator[dict[str, Any]]:
+        """Jobs of one group, whatever becomes of each; the time of the models is divided among them."""
         began = time.monotonic()
+        made: dict[str, Any] = {}
+        if len(jobs) > 1:
+            with contextlib.suppress(Exception, MemoryError):  # one by one each tells its own fault
+                requests = []
+                for job in jobs:
+                    with self._request(job) as (_, params):
+                        requests.append(params)
+                pipeline = self._pipeline(requests[0].pack, requests[0].device, requests[0].engine)
+                found = generate.perform_together(requests, pipeline)
+                made = {job.name: clips for job, clips in zip(jobs, found, strict=True)}
+        share = (time.monotonic() - began) / len(jobs)
+        for job in jobs:
+            yield self.do(job, made.get(job.name), share)
+
+    def do(self, job: BatchJob, made: Any = None, spent: float = 0.0) -> dict[str, Any]:
+        """One job, whatever becomes of it; ``made`` are its clips or its error, if it was performed with others, and
+        ``spent`` the seconds that took."""
+        began = time.monotonic() - spent
         result: dict[str, Any] = {"name": job.name, "line": job.line, "state": "done", "hash": job.digest}
         try:
-            result |= self._do(job, place)
+            if isinstance(made, BaseException) and not isinstance(made, MemoryError):
+                raise made
+            result |= self._do(job, None if isinstance(made, MemoryError) else made)
         except UnderstudyError as error:
             result |= {"state": "failed", "code": error.code, "error": error.message, "hint": error.hint}
         except (Exception, MemoryError) as error:  # the others shall not suffer from a fault of ours
@@ -108,15 +192,16 @@ class Batch:
             result |= {"state": "failed", "code": JobFailed.code, "error": f"This went wrong: {reason}."}
         return {**result, "seconds": round(time.monotonic() - began, 3)}
 
-    def _do(self, job: BatchJob, place: str) -> dict[str, Any]:
+    def _do(self, job: BatchJob, clips: Any) -> dict[str, Any]:
         from ..known import warnings_of
 
         with self._request(job) as (args, params):
             targets = self._clips(job, args)
-            with Bar(True) as bar:
-                clips = generate.perform(
-                    params, lambda stage, *steps: bar(f"{place} {stage}", *steps), self._pipeline
-                )
+            if clips is None:
+                with Bar(True) as bar:
+                    clips = generate.perform(
+                        params, lambda stage, *steps: bar(f"{job.name} {stage}", *steps), self._pipeline
+                    )
             with Staged() as staged:
                 for clip, target in zip(clips, targets, strict=True):
                     save_clip(clip, staged.path(target), generate.output_dialect(target, args.dialect))
@@ -164,6 +249,10 @@ class Batch:
         while len(self._pipelines) > WARM:
             self._pipelines.popitem(last=False)
         return self._pipelines[key]
+
+
+def _again(jobs: list[BatchJob], out: Path, folder: Path, blender: str | None) -> Batch:
+    return Batch(jobs, out, folder, blender=blender)
 
 
 def _earlier(path: Path) -> dict[str, dict[str, Any]]:

@@ -200,6 +200,22 @@ def perform(params: GenerateParams, bar: ReportStep, load: LoadPipeline | None =
             raise JobFailed(f"Generating failed: {reason}.") from error
 
 
+def perform_together(requests: list[GenerateParams], pipeline: Any) -> list[Any]:
+    """For each request its clips or its error; nothing for a pipeline whose models cannot be shared.
+
+    Args:
+        requests: of the same pack, engine and device.
+        pipeline: loaded.
+    """
+    if not hasattr(pipeline, "engine"):
+        return [None] * len(requests)
+    from ..engines.together import perform_together as together
+
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(together(pipeline, requests))
+
+
 def targets_of(out: Path, samples: int) -> list[Path]:
     """``walk.npz``, or ``walk-1.npz``, ``walk-2.npz``... for several samples."""
     if samples == 1:

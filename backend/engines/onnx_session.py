@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from .. import machine
 from ..errors import BadInput, JobFailed
 from ..log import logger
 from .onnx_weights import evaluate
@@ -53,11 +54,9 @@ def pick_device(name: str) -> str:
 
 def threads() -> int:
     """How many cores a model call may use."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Windows and macOS
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, MOST_THREADS))
+    asked = os.environ.get("OMP_NUM_THREADS", "")  # as torch and numpy read it
+    most = int(asked) if asked.isdecimal() else MOST_THREADS
+    return max(1, min(machine.cores(), most, MOST_THREADS))
 
 
 class Session:

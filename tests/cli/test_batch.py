@@ -74,7 +74,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], performer: Performer
         file.write_text("".join((j if isinstance(j, str) else json.dumps(j)) + "\n" for j in jobs))
         code = main(["batch", str(file), "--out", str(tmp_path / "out"), "--json", *flags])
         said = capsys.readouterr()
-        return code, [json.loads(line) for line in said.out.splitlines()], said.err
+        results = [json.loads(line) for line in said.out.splitlines()]
+        return code, sorted(results, key=lambda result: result["line"]), said.err
 
     return call
 
