@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BadInput, JobFailed
 from .blender import blender_command, find_blender
 from .common import Bar, Staged, check_target, print_json, save_clip
-from .render import run_child
+from .render import check_resolution, run_child
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,6 +134,7 @@ def _targets(args: argparse.Namespace) -> tuple[Path | None, Path]:
         )
     if not 0 <= args.seed < 2**31:
         raise BadInput(f"The seed must be from 0 to 2147483647, not {args.seed}.", field="seed")
+    check_resolution(args.resolution)
     if args.render is not None:
         if args.render.suffix.lower() != ".mp4":
             raise BadInput(f"{args.render} must end in .mp4.", field="render")

@@ -52,15 +52,20 @@ def check(args: argparse.Namespace) -> None:
         raise BadInput(f"{args.out} must end in .mp4 or .png.", field="out")
     if args.blend is not None and args.blend.suffix.lower() != ".blend":
         raise BadInput(f"{args.blend} must end in .blend.", field="blend")
-    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", args.resolution)
-    if size is None or not all(16 <= int(side) <= 8192 for side in size.groups()):
-        raise BadInput("Resolution must look like 1280x720, each side from 16 to 8192.", field="resolution")
+    check_resolution(args.resolution)
     if not 1 <= args.samples <= 65536:
         raise BadInput(f"Samples must be between 1 and 65536, not {args.samples}.", field="samples")
     if args.audio is not None and args.out.suffix.lower() != ".mp4":
         raise BadInput("Only a .mp4 film has sound.", field="audio")
     for target in targets_of(args):
         check_target(target)
+
+
+def check_resolution(text: str) -> None:
+    """Refuse what is no size of a picture; :class:`BadInput` says why."""
+    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if size is None or not all(16 <= int(side) <= 8192 for side in size.groups()):
+        raise BadInput("Resolution must look like 1280x720, each side from 16 to 8192.", field="resolution")
 
 
 def targets_of(args: argparse.Namespace) -> list[Path]:
