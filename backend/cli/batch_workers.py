@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def places(asked: int | None, jobs: int, device: str) -> list[dict[str, str]]:
     if asked is None:
         asked = min(cards or min(cores, MOST), jobs // WORTH)
     asked = min(asked, jobs)
-    if asked < 2:
+    if asked < 2 or "bpy" in sys.modules:  # inside Blender, rendering belongs to its own process
         return []
     threads = {"OMP_NUM_THREADS": str(max(cores // asked, 1))}
     if cards > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,7 @@ def test_ray_makes_the_same(able_pack: Path, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_processes_are_started_where_they_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "bpy", raising=False)
     monkeypatch.setattr(batch_workers.machine, "cores", lambda: 8)
     monkeypatch.setattr(batch_workers.machine, "cuda_devices", lambda: 0)
     assert batch_workers.places(None, 7, "auto") == []
@@ -92,3 +94,5 @@ def test_processes_are_started_where_they_are_worth_it(monkeypatch: pytest.Monke
     monkeypatch.setattr(batch_workers.machine, "cuda_devices", lambda: 2)
     assert [place["CUDA_VISIBLE_DEVICES"] for place in batch_workers.places(None, 100, "auto")] == ["0", "1"]
     assert batch_workers.places(None, 100, "cpu") == [{"OMP_NUM_THREADS": "2"}] * 4
+    monkeypatch.setitem(sys.modules, "bpy", object())
+    assert batch_workers.places(4, 100, "auto") == [], "Blender renders in its own process"
