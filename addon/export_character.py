@@ -17,6 +17,7 @@ from ..backend.errors import BadInput, JobFailed, UnderstudyError
 from .actions import channels_of
 from .export_clip import FrameChoice, clip_of, frames_of, suggested, to_export
 from .generate import refuse
+from .translations import t
 
 SUFFIX = {"UNITY": ".fbx", "UNREAL": ".fbx", "GLTF": ".glb", "BVH": ".bvh"}
 
@@ -227,7 +228,7 @@ class UNDERSTUDY_OT_export_character(FrameChoice, bpy.types.Operator, ExportHelp
             write_character(context, armature, path, self.target, frames, mesh=self.mesh)
         except UnderstudyError as error:
             return refuse(self, error)
-        self.report({"INFO"}, f"Wrote {os.path.basename(path)}.")
+        self.report({"INFO"}, t(f"Wrote {os.path.basename(path)}."))
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -14,6 +14,7 @@ from ..backend.motion.retarget import Retargeter
 from .bodymap import BodyMap, find_body, is_smplx
 from .generate import refuse
 from .keying import clip_from_action
+from .translations import t
 
 RATES = (0.0, 1000.0)
 
@@ -179,7 +180,7 @@ class UNDERSTUDY_OT_export_npz(FrameChoice, bpy.types.Operator, ExportHelper):
             npz.write_clip(clip, path, dialect=self.dialect)
         except UnderstudyError as error:
             return refuse(self, error)
-        self.report({"INFO"}, f"Wrote {os.path.basename(path)}: {len(clip)} frames at {clip.fps:g} fps.")
+        self.report({"INFO"}, t(f"Wrote {os.path.basename(path)}: {len(clip)} frames at {clip.fps:g} fps."))
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -120,9 +120,9 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
             return refuse(self, error)
         for path, clip in clips:
             for note in clip.meta.get("notes", ()):  # what the reader had to assume
-                self.report({"WARNING"}, f"{os.path.basename(path)}: {note}")
+                self.report({"WARNING"}, f"{os.path.basename(path)}: {t(note)}")
         others = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
-        self.report({"INFO"}, f"Imported {os.path.basename(clips[0][0])}{others}.")
+        self.report({"INFO"}, t(f"Imported {os.path.basename(clips[0][0])}{others}."))
         return {"FINISHED"}
 
     def _paths(self) -> list[str]:

@@ -97,7 +97,7 @@ class _Generation:
             action = deliver(order, job)
         except UnderstudyError as error:
             return refuse(self, error)
-        self.report({"INFO"}, f"Keyed “{action.name}”: {backend.news}.")
+        self.report({"INFO"}, t(f"Keyed “{action.name}”: {backend.news}."))
         if backend.warning:
             self.report({"WARNING"}, backend.warning)
         return {"FINISHED"}
@@ -123,7 +123,7 @@ class _Generation:
             return {"PASS_THROUGH"}
         Timer.remove(self._timer)
         if self._job.state == "cancelled":
-            self.report({"INFO"}, "Cancelled.")
+            self.report({"INFO"}, t("Cancelled."))
             return {"CANCELLED"}
         try:
             if self._job.error is not None:
@@ -194,10 +194,10 @@ class UNDERSTUDY_OT_generate_line(_Generation, bpy.types.Operator):
 def refuse(operator: bpy.types.Operator, error: UnderstudyError) -> set[str]:
     """Report an error as a sentence, keep it for the panel, and end the operator without an undo step."""
     if isinstance(error, Cancelled):
-        operator.report({"INFO"}, error.message)
+        operator.report({"INFO"}, t(error.message))
         return {"CANCELLED"}
     backend.error = error
-    operator.report({"ERROR"}, f"{error.message} {error.hint}".strip())
+    operator.report({"ERROR"}, f"{t(error.message)} {t(error.hint)}".strip())
     client.redraw()
     return {"CANCELLED"}
 

@@ -116,7 +116,7 @@ class UNDERSTUDY_OT_render(bpy.types.Operator):
             film = _start(context, self.filepath)
             if bpy.app.background:
                 film.wait()
-                self.report({"INFO"}, f"Rendered {film.out}.")
+                self.report({"INFO"}, t(f"Rendered {film.out}."))
             else:
                 bpy.app.timers.register(_tick, first_interval=0.2)
         except UnderstudyError as error:

@@ -9,6 +9,7 @@ from .keying import scene_rate
 from .properties import MAX_SEED
 from .script import DEFAULT_SECONDS, MAX_LINES, active_line
 from .style import EMOTIONS, choose
+from .translations import t
 
 
 class _OfLines:
@@ -113,7 +114,7 @@ class UNDERSTUDY_OT_lines_from_markers(bpy.types.Operator):
         for begin, end in zip(frames, [*frames[1:], last], strict=True):
             line = script.lines.add()
             line.prompt, line.frames = markers[begin], max(end - begin, 1)
-        self.report({"INFO"}, f"{len(frames)} lines from markers.")
+        self.report({"INFO"}, t(f"{len(frames)} lines from markers."))
         return {"FINISHED"}
 
 

@@ -14,6 +14,7 @@ from .generate import refuse
 from .models import Models
 from .report import compose, folder_size
 from .tasks import Errand
+from .translations import t
 
 
 class Found:
@@ -95,7 +96,7 @@ class UNDERSTUDY_OT_copy_report(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window_manager.clipboard = Found.report
-        self.report({"INFO"}, "The report is in the clipboard.")
+        self.report({"INFO"}, t("The report is in the clipboard."))
         return {"FINISHED"}
 
 

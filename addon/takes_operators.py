@@ -12,6 +12,7 @@ from .client import backend, redraw
 from .preview import current
 from .properties import recall
 from .takes import UNDERSTUDY_PG_take, UNDERSTUDY_PG_takes, find, performer, play, select
+from .translations import t
 
 
 class _TakeOperator:
@@ -35,7 +36,7 @@ class _TakeOperator:
             self.act(context, takes, index)  # type: ignore[attr-defined]  # what each operator adds
         except UnderstudyError as error:
             backend.error = error
-            self.report({"ERROR"}, f"{error.message} {error.hint}".strip())  # type: ignore[attr-defined]
+            self.report({"ERROR"}, f"{t(error.message)} {t(error.hint)}".strip())  # type: ignore[attr-defined]
             redraw()
             return {"CANCELLED"}
         redraw()
@@ -79,7 +80,7 @@ class UNDERSTUDY_OT_reject_take(bpy.types.Operator):
         shown = current(body)
         name = shown.name if shown is not None else ""
         if preview.stop(context.scene, body):
-            self.report({"INFO"}, f"“{name}” was edited: it stays in the file as an Action.")
+            self.report({"INFO"}, t(f"“{name}” was edited: it stays in the file as an Action."))
         redraw()
         return {"FINISHED"}
 
@@ -93,7 +94,7 @@ class UNDERSTUDY_OT_accept_take(_TakeOperator, bpy.types.Operator):
     def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
         body = self.shown(context, takes.items[index])
         action = preview.accept(context.scene, body)
-        self.report({"INFO"}, f"“{body.name}” performs “{action.name}”.")
+        self.report({"INFO"}, t(f"“{body.name}” performs “{action.name}”."))
 
 
 class UNDERSTUDY_OT_push_take(_TakeOperator, bpy.types.Operator):
@@ -114,10 +115,10 @@ class UNDERSTUDY_OT_push_take(_TakeOperator, bpy.types.Operator):
         playing = body.animation_data.action
         if playing is not None:
             self.report(
-                {"INFO"}, f"“{track.name}” is in the NLA, below “{playing.name}”, which plays over it."
+                {"INFO"}, t(f"“{track.name}” is in the NLA, below “{playing.name}”, which plays over it.")
             )
         else:
-            self.report({"INFO"}, f"“{track.name}” is in the NLA.")
+            self.report({"INFO"}, t(f"“{track.name}” is in the NLA."))
 
 
 class UNDERSTUDY_OT_delete_take(_TakeOperator, bpy.types.Operator):
@@ -151,7 +152,7 @@ class UNDERSTUDY_OT_reuse_take(_TakeOperator, bpy.types.Operator):
             raise BadInput("The settings of this take cannot be read.", field="take") from None
         if lost:
             listed = ", ".join(lost)
-            self.report({"WARNING"}, f"Not everything is here any more; left as it was: {listed}.")
+            self.report({"WARNING"}, t(f"Not everything is here any more; left as it was: {listed}."))
 
 
 class UNDERSTUDY_OT_star_take(_TakeOperator, bpy.types.Operator):

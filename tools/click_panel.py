@@ -276,9 +276,8 @@ def preview(w: Window) -> None:
     """A click on the second row of the list, then the button of the panel."""
     w.known.clear()
     second = w.value("scene.understudy_takes.items[1].file")
-    _, y = w.find(second)  # its star
-    left, _, width, _ = w.value("sidebar()")
-    w.move(left + width // 2, y)
+    x, y = w.find("understudy_takes.active")  # the first row
+    w.move(x, y + 20)
     time.sleep(0.2)
     w.xdotool("click", 1)
     w.expect(f"{SHOWN} == {second!r}")

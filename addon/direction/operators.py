@@ -8,6 +8,7 @@ from ..actions import channels_of
 from ..bodymap import find_body
 from ..generate import refuse
 from ..keying import scene_rate
+from ..translations import t
 from . import making, poses
 from .marks import JOINTS, KINDS, drop, is_mark, mark
 
@@ -233,7 +234,7 @@ class UNDERSTUDY_OT_between_keys(bpy.types.Operator):
         before = [frame for frame in frames if frame <= scene.frame_current]
         after = [frame for frame in frames if frame > scene.frame_current]
         if not before or not after:
-            self.report({"WARNING"}, "The current frame is not between two keys of the body.")
+            self.report({"WARNING"}, t("The current frame is not between two keys of the body."))
             return {"CANCELLED"}
         state = scene.understudy_direction
         state.first, state.last = max(before), min(after)

@@ -70,7 +70,8 @@ class UNDERSTUDY_OT_mark_asset(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         self.report(
-            {"INFO"}, f"“{action.name}” is an asset. Save the file in an asset library to use it elsewhere."
+            {"INFO"},
+            t(f"“{action.name}” is an asset. Save the file in an asset library to use it elsewhere."),
         )
         return {"FINISHED"}
 
@@ -118,7 +119,7 @@ class UNDERSTUDY_OT_library_to_assets(bpy.types.Operator, ExportHelper):
         assert self._writer is not None
         if event.type == "ESC":
             self.cancel(context)
-            self.report({"INFO"}, "Cancelled.")
+            self.report({"INFO"}, t("Cancelled."))
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
@@ -146,8 +147,8 @@ class UNDERSTUDY_OT_library_to_assets(bpy.types.Operator, ExportHelper):
             _show_folder(context, self._writer.path.parent)
         failed = self._writer.failed
         if failed:
-            self.report({"WARNING"}, f"{len(failed)} clips were left out: {failed[0]}")
-        self.report({"INFO"}, f"Wrote {len(self._writer.actions)} assets to {self._writer.path.name}.")
+            self.report({"WARNING"}, t(f"{len(failed)} clips were left out: {failed[0]}"))
+        self.report({"INFO"}, t(f"Wrote {len(self._writer.actions)} assets to {self._writer.path.name}."))
         return {"FINISHED"}
 
     def cancel(self, context: bpy.types.Context) -> None:

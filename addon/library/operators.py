@@ -16,6 +16,7 @@ from ..client import backend, redraw
 from ..generate import refuse
 from ..preview import current
 from ..properties import remember
+from ..translations import t
 from .asking import Asking
 from .state import LIMIT, UNDERSTUDY_PG_library, folders, library, select
 
@@ -210,7 +211,7 @@ class UNDERSTUDY_OT_library_search(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         if bpy.app.background:
-            self.report({"INFO"}, f"Found {len(state.found)} of {state.read} clips.")
+            self.report({"INFO"}, t(f"Found {len(state.found)} of {state.read} clips."))
         redraw()
         return {"FINISHED"}
 
@@ -264,7 +265,7 @@ class UNDERSTUDY_OT_library_import(_RowOperator, bpy.types.Operator):
             return refuse(self, error)
         select(library(context), index)
         redraw()
-        self.report({"INFO"}, f"“{item.name}” is in Takes.")
+        self.report({"INFO"}, t(f"“{item.name}” is in Takes."))
         return {"FINISHED"}
 
 
