@@ -85,3 +85,19 @@ def test_a_call_that_fails_ends_all_who_wait_for_it(
     results = perform_together(pipeline, requests_of(pipeline, ALIKE))
     assert [type(result) for result in results] == [MemoryError] * len(ALIKE)
     assert not any(isinstance(result, Cancelled) for result in results)
+
+
+def test_a_prompt_that_was_read_is_not_read_again(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pipeline.engine.encode_text(["a person bakes a cake"])
+
+    def read(*_: Any, **__: Any) -> None:
+        raise AssertionError("the encoder was run")
+
+    encoder = pipeline.engine._text  # type: ignore[attr-defined]
+    monkeypatch.setattr(encoder, "_session" if pipeline.engine.name == "onnx" else "_run", read)
+    again = pipeline.engine.encode_text(["A person bakes  a cake."])
+    assert np.array_equal(first.tokens, again.tokens)
+    with pytest.raises(AssertionError):
+        pipeline.engine.encode_text(["a person bakes bread"])
