@@ -25,6 +25,7 @@ from ..backend.packs import FORMAT
 from ..backend.pieces import FILE, read_pieces
 from ..backend.speech.face_model import FILE as FACE
 from ..backend.speech.face_model import FaceModel
+from .data.store import iter_index
 from .dataset import load_corpus
 from .export_onnx import export_pack, exportable
 from .known import write_known
@@ -110,7 +111,10 @@ def _copy_pieces(stage: Path, folder: Path) -> None:
 
 
 def _style_ranks(store: Path, datasets: tuple[str, ...]) -> dict[str, list[float]]:
-    """What the sliders mean: the measured style of the training motion, rank by rank."""
+    """What the sliders mean: the measured style of the training motion, rank by rank; nothing of a store that
+    is an index without its clips."""
+    if not any((store / item.path).is_file() for item in iter_index(store)):
+        return {}
     corpus = load_corpus(store, datasets=datasets, mirrored=False, extended=False)
     knots = SegmentStyles(corpus.segments).ranks.knots
     # Without motion to measure, a slider has nothing to lie among.

@@ -23,10 +23,13 @@ from understudy.training.verify import bone_angles, left_is_left, standing_feet
 RAW = Path(__file__).parents[1] / "data" / "raw"
 
 
+CAPTURED = [name for name in OPEN if name != "authored"]  # which is retargeted from nothing
+
+
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Job]:
     folder = tmp_path_factory.mktemp("store")
-    found = [job for name in OPEN for job in jobs_of(name, RAW, folder)]
+    found = [job for name in CAPTURED for job in jobs_of(name, RAW, folder)]
     return {f"{job.set}/{job.name}": job for job in found if not job.left_out}
 
 
@@ -36,7 +39,7 @@ def clips(jobs: dict[str, Job]) -> dict[str, Clip]:
 
 
 def test_every_set_has_a_cut(jobs: dict[str, Job]) -> None:
-    assert {name.split("/")[0] for name in jobs} == set(OPEN)
+    assert {name.split("/")[0] for name in jobs} == set(CAPTURED)
     assert "jump_cmu/02_03" not in jobs  # the CMU set has a better copy of it
     assert not any("mirror" in name or "Idle" in name for name in jobs)
 
