@@ -74,7 +74,8 @@ def test_the_scene_keeps_what_it_must(acted: Acted, scene: tuple[list[Turn], np.
 
 def test_the_same_seed_gives_the_same_scene(acted: Acted, scene: tuple[list[Turn], np.ndarray]) -> None:
     again = act(scene[0], NAMES, scene[1], body, seed=3)
-    assert np.array_equal(again.clips[1].poses, acted.clips[1].poses)
+    # Sums of arrays that lie elsewhere in memory may differ in their last digit.
+    assert np.abs(again.clips[1].poses - acted.clips[1].poses).max() < 1e-5
 
 
 def test_moods_change_the_gestures_and_pass_without_a_jump(acted: Acted) -> None:
