@@ -118,7 +118,7 @@ def test_samples_are_the_same_alone_and_together(pipeline: Pipeline, tmp_path: P
     request = GenerateParams(speech=str(tmp_path / "a.wav"), samples=2, steps=1, seed=7)
     first, again = pipeline.generate(request), pipeline.generate(request)
     for one, other in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.poses, other.poses)
+        np.testing.assert_allclose(one.poses, other.poses, atol=1e-5)
     assert np.abs(first[0].poses - first[1].poses).max() > 0.1
 
 
