@@ -22,6 +22,7 @@ PROMPTS = {
     "a person dances": 6.0,
     "a person dribbles a basketball": 4.0,
     "a person does a cartwheel": 3.0,
+    "a person waves": 4.0,
 }
 """Seconds of each."""
 HERO = ("a person runs and jumps", 3.0)
