@@ -87,8 +87,8 @@ def test_drawing_touches_neither_files_nor_processes(
 
 @pytest.mark.parametrize("width", [80, 300, 1200])
 def test_every_panel_draws_at_every_width(busy_state: None, width: int) -> None:
-    for panel in panels():
-        draw(panel, context(width))
+    shown = [draw(panel, context(width)) for panel in panels()]
+    assert len(shown) > 5 and any(shown)
 
 
 def test_a_first_use_is_told_what_to_do() -> None:

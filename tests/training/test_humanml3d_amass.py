@@ -92,7 +92,9 @@ def test_a_cut_lies_at_its_seconds(root: Path) -> None:
 
 
 def test_the_head_of_some_subsets_is_trimmed_first(root: Path) -> None:
-    same_motion(clip_of(jobs_of(root)["000005"]), truth(3.5, 90))
+    clip = clip_of(jobs_of(root)["000005"])
+    assert len(clip) == 90
+    same_motion(clip, truth(3.5, 90))
 
 
 def test_a_rate_that_20_does_not_divide_is_taken_by_time(root: Path) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 from ...backend.errors import BadInput
 from .job import Job
@@ -99,7 +97,6 @@ def _on_ray(jobs: Iterable[Job], store: Path, address: str) -> Iterator[tuple[Jo
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no network that the user did not ask for
     try:
         import ray
-        import ray.data
     except ImportError:
         raise BadInput("Ray is not installed.", hint="pip install 'understudy[ray]'", field="ray") from None
 
@@ -112,21 +109,14 @@ def _on_ray(jobs: Iterable[Job], store: Path, address: str) -> Iterator[tuple[Jo
             raise BadInput(
                 f"No Ray cluster answers at {address} ({str(error).splitlines()[0]}).", field="ray"
             ) from None
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    root = str(Path(store).resolve())
-
-    def work(batch: dict[str, Any]) -> dict[str, Any]:
-        made = _make_all([pickle.loads(job) for job in batch["job"]], Path(root))
-        return {"number": batch["number"], "made": [pickle.dumps(one) for one in made]}
-
+    root = Path(store).resolve()
+    made = ray.remote(_make_all)
     try:
         for block in _batches(jobs, RAY_BLOCK):
-            rows = [{"number": i, "job": pickle.dumps(job)} for i, job in enumerate(block)]
-            result = ray.data.from_items(rows).map_batches(work, batch_size=BATCH)
-            made = {row["number"]: row["made"] for row in result.iter_rows()}
-            for number, job in enumerate(block):
-                yield job, pickle.loads(made[number])
+            batches = list(_batches(block, BATCH))
+            flying = [made.remote(batch, root) for batch in batches]
+            for batch, results in zip(batches, flying, strict=True):
+                yield from zip(batch, ray.get(results), strict=True)
     finally:
         if started:
             ray.shutdown()
