@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "speech-metrics": "measure how talkers go with their voices, beside captured ones and chance",
     "gallery": "perform fixed prompts as contact sheets and films to be looked at",
     "pack": "make a pack of trained stages",
+    "unpack": "make trained stages of a pack, to train on from",
     "export-onnx": "write a pack's models as ONNX graphs, so that it performs without torch",
     "vposer": "make the training data of the pose prior, in its three stages",
     "annotate": "divide captions of two people by a language model, and put the divisions to the vote",

@@ -21,7 +21,7 @@ from ...backend.motion.features import SIZES
 from ...backend.text import TextEmbedding
 from ..dataset import Segment, load_corpus, statistics
 from ..retrieval import alike, cut, merged, padded, protocols, segment_embeddings
-from .common import StageConfig, set_up, train
+from .common import StageConfig, set_up, train, warm_start
 from .latents import CaptionEmbeddings
 
 PARTS = tuple(dict.fromkeys(part for shown in VIEWS.values() for part in shown))
@@ -163,6 +163,7 @@ def run(config: AlignmentStage) -> dict[str, float]:
     none = {part: (np.zeros(SIZES[part]), np.ones(SIZES[part])) for part in PARTS}
     for buffer, i in ((model.mean, 0), (model.std, 1)):
         buffer.copy_(torch.from_numpy(np.concatenate([{**none, **values}[part][i] for part in PARTS])))
+    warm_start(model, config)
 
     twins = sided_pairs(training)
 

@@ -16,7 +16,7 @@ from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.features import FPS
 from ..dataset import window
-from .common import StageConfig, send, set_up, train
+from .common import StageConfig, send, set_up, train, warm_start
 from .tokenizer_data import Material, of_features, of_store
 
 
@@ -42,7 +42,8 @@ class TokenizerStage(StageConfig):
     """A code used less often than this (moving count per batch) is replaced by a current latent."""
     quantize_dropout: bool = True
     start: Path | None = None
-    """Folder of a trained tokenizer of the same sizes to go on from."""
+    """Folder of a tokenizer of the same sizes, trained here, to go on from with the statistics of its codebooks; a
+    tokenizer that was unpacked, which has none, is named in ``init_from``."""
     decoder_only: bool = False
     """Train the decoder alone: latents and codes stay, and with them the later stages' training."""
     rare: float = 0.0
@@ -85,6 +86,16 @@ class Learner(nn.Module):
         """Quantised latents with straight-through gradients, and the commitment loss."""
         quantized, _, losses = self.quantizer(latents)
         return quantized, losses.sum()
+
+    def begin_with(self, books: Tensor) -> None:
+        """Codebooks (Q, K, D) to go on from, as if each code had been used as often as another."""
+        for layer, book in zip(self.quantizer.layers, books, strict=True):
+            state = layer._codebook
+            # Used often enough to stay until what is really used is known.
+            state.cluster_size.fill_(100.0 * max(state.threshold_ema_dead_code, 1.0))
+            state.embed.copy_(book[None])
+            state.embed_avg.copy_(book[None] * state.cluster_size[..., None])
+            state.initted.fill_(True)
 
     def finished(self) -> PartTokenizer:
         """The tokenizer with the codebooks as they are now."""
@@ -129,6 +140,9 @@ def run(config: TokenizerStage) -> dict[str, float]:
     model.mean.copy_(torch.from_numpy(material.mean))
     model.std.copy_(torch.from_numpy(material.std))
     learner = Learner(model, config).to(device)
+    if config.init_from is not None:
+        warm_start(model, config)
+        learner.begin_with(model.codebooks)
     if config.start:
         state = torch.load(config.start / "checkpoint.pt", map_location=device, weights_only=True)["ema"]
         learner.load_state_dict(state)
