@@ -21,6 +21,7 @@ from .errors import JobFailed, UnderstudyError
 from .log import logger
 from .packs import list_packs
 from .protocol import framing
+from .protocol.dialogue import DialogueParams
 from .protocol.framing import PROTOCOL_VERSION, FrameReader, ProtocolError
 from .protocol.library import DescribeParams, SearchParams
 from .protocol.messages import (
@@ -72,6 +73,7 @@ class Server:
             "generate": self._work(GenerateParams),
             "describe": self._work(DescribeParams),
             "search": self._work(SearchParams),
+            "dialogue": self._work(DialogueParams),
             "cancel": self._cancel,
             "shutdown": self._shutdown,
         }

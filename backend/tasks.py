@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from .errors import BadInput
+from .errors import Cancelled as CancelledError
 from .known import warnings_of
 from .log import logger
 from .motion.npz import clip_from_bytes, clip_to_bytes
+from .protocol.dialogue import DialogueParams, DialogueResult, DialogueTurn
 from .protocol.library import (
     DescribeParams,
     DescribeResult,
@@ -27,11 +29,16 @@ from .protocol.library import (
 )
 from .protocol.messages import ClipMessage, GenerateParams, GenerateResult
 
-Params = GenerateParams | DescribeParams | SearchParams
+Params = GenerateParams | DescribeParams | SearchParams | DialogueParams
 ReportStep = Callable[[str, int, int], None]
 Cancelled = Callable[[], bool]
 
-CALLED = {GenerateParams: "Generating", DescribeParams: "Describing", SearchParams: "Searching"}
+CALLED = {
+    GenerateParams: "Generating",
+    DescribeParams: "Describing",
+    SearchParams: "Searching",
+    DialogueParams: "The dialogue",
+}
 """The kinds of requests, as sentences about them begin."""
 
 
@@ -49,6 +56,8 @@ def perform(params: Params, pipeline: Any, report: ReportStep, cancelled: Cancel
         return _search(params, pipeline, report, cancelled, began)
     if isinstance(params, DescribeParams):
         return _describe(params, pipeline, report, began)
+    if isinstance(params, DialogueParams):
+        return _dialogue(params, pipeline, report, cancelled, began)
     return _generate(params, pipeline, report, cancelled, began)
 
 
@@ -114,6 +123,42 @@ def _search(
         skipped=[SkippedFile(path=str(path), why=why) for path, why in findings.skipped],
         read=findings.read,
         seconds_taken=round(taken, 3),
+    )
+
+
+def _dialogue(
+    params: DialogueParams, pipeline: Any, report: ReportStep, cancelled: Cancelled, began: float
+) -> DialogueResult:
+    from .dialogue.making import asked_of, make
+
+    def on_step(stage: str, step: int, total: int) -> None:
+        if cancelled():
+            raise CancelledError("The dialogue was cancelled.")
+        report(stage, step, total)
+
+    asked = asked_of(params)
+    made = make(asked, lambda: pipeline, on_step)
+    clips = [base64.b64encode(clip_to_bytes(clip)).decode("ascii") for clip in made.acted.clips]
+    taken = round(time.monotonic() - began, 3)
+    logger.info("A dialogue of %.1f s in %.2f s", made.acted.clips[0].seconds, taken)
+    return DialogueResult(
+        clips=clips,
+        names=asked.screenplay.speakers,
+        sound=base64.b64encode(made.sound()).decode("ascii"),
+        turns=[
+            DialogueTurn(
+                number=turn.speech.number,
+                speaker=turn.speech.speaker,
+                text=turn.speech.text,
+                start=round(turn.start, 3),
+                end=round(turn.end, 3),
+            )
+            for turn in made.turns
+        ],
+        distance=made.acted.distance,
+        measures=made.acted.measures,
+        warnings=made.acted.warnings,
+        seconds_taken=taken,
     )
 
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,10 @@ from .common import Bar, Staged, check_target, print_json, save_clip
 from .render import check_resolution, run_child
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..dialogue.acting import Acted
     from ..dialogue.fountain import Screenplay
-    from ..dialogue.turns import Turn
+    from ..dialogue.making import Made
+    from ..pipeline import Pipeline
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -73,32 +71,44 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..dialogue.fountain import read_screenplay
+    from ..dialogue.making import Asked, check, make
+    from ..dialogue.voices import recordings_of
+    from ..packs import find_pack
 
     screenplay = read_screenplay(args.script)
-    speakers = screenplay.speakers
-    if len(speakers) != 2:
-        raise BadInput(
-            f"A dialogue needs two speakers, this one has {len(speakers)}: {', '.join(speakers[:6])}.",
-            field="script",
-        )
-    chosen = _chosen(args.voice, speakers)
+    asked = Asked(
+        screenplay,
+        recordings_of(args.voices) if args.voices is not None else {},
+        _chosen(args.voice, screenplay.speakers),
+        args.language,
+        args.seed,
+        args.distance,
+    )
+    check(asked)
     blend, folder = _targets(args)
     found = find_blender(args.blender) if blend or args.render else None
+
+    def load() -> Pipeline:
+        from ..pipeline import Pipeline
+
+        return Pipeline(find_pack(args.pack), args.device, args.engine)
+
     with Bar(not args.json) as bar:
-        turns, whole = _heard(args, screenplay, chosen, bar)
-        acted = _act(args, turns, speakers, whole, bar)
-        files = _write(folder, screenplay, turns, whole, acted)
-        told = list(acted.warnings)
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = make(asked, load, bar)
+        files = _write(folder, screenplay, made)
+        told = list(made.acted.warnings)
         if found is not None:
-            told += _film(args, found, folder / "scene.json", blend, acted, bar)
+            told += _film(args, found, folder / "scene.json", blend, made.acted, bar)
     outputs = [*files, *(path for path in (blend, args.render) if path is not None)]
     if args.json:
         print_json(
             {
                 "files": [str(path) for path in outputs],
-                "seconds": acted.clips[0].seconds,
-                "distance": acted.distance,
-                "measures": acted.measures,
+                "seconds": made.acted.clips[0].seconds,
+                "distance": made.acted.distance,
+                "measures": made.acted.measures,
                 "warnings": told,
             }
         )
@@ -125,13 +135,6 @@ def _chosen(texts: list[str], speakers: list[str]) -> dict[str, str]:
 
 def _targets(args: argparse.Namespace) -> tuple[Path | None, Path]:
     """The .blend, if one is wanted, and the folder of everything else, which is made if it is not there."""
-    from ..dialogue.placing import DISTANCE
-
-    if not DISTANCE[0] <= args.distance <= DISTANCE[1]:
-        raise BadInput(
-            f"The distance must be {DISTANCE[0]:g} to {DISTANCE[1]:g} metres, not {args.distance:g}.",
-            field="distance",
-        )
     if not 0 <= args.seed < 2**31:
         raise BadInput(f"The seed must be from 0 to 2147483647, not {args.seed}.", field="seed")
     check_resolution(args.resolution)
@@ -151,66 +154,9 @@ def _targets(args: argparse.Namespace) -> tuple[Path | None, Path]:
     return blend, folder
 
 
-def _heard(
-    args: argparse.Namespace, screenplay: Screenplay, chosen: dict[str, str], bar: Bar
-) -> tuple[list[Turn], np.ndarray]:
-    """When who speaks, and each speaker's track."""
-    from ..dialogue.turns import RATE, plan_turns, tracks
-    from ..dialogue.voices import find_synthesiser, recordings_of, spoken
-
-    recordings = recordings_of(args.voices) if args.voices is not None else {}
-    count = len(screenplay.speeches)
-    unknown = sorted(number for number in recordings if not 1 <= number <= count)
-    if unknown:
-        raise BadInput(
-            f"There is a recording of speech {unknown[0]}, and the screenplay has {count}.", field="voices"
-        )
-    bar("voices", 0, 1)
-    with tempfile.TemporaryDirectory(prefix="understudy-dialogue-") as folder:
-        sounds = spoken(
-            screenplay.speeches,
-            screenplay.speakers,
-            recordings,
-            find_synthesiser(args.language),
-            chosen,
-            Path(folder),
-        )
-    turns = plan_turns(screenplay.speeches, [len(sound) / RATE for sound in sounds], args.seed)
-    return turns, tracks(turns, sounds, screenplay.speakers)
-
-
-def _act(
-    args: argparse.Namespace, turns: list[Turn], speakers: list[str], whole: np.ndarray, bar: Bar
-) -> Acted:
-    from ..dialogue.acting import act
-    from ..dialogue.body import body_of, gestures_itself
-    from ..packs import find_pack
-    from ..pipeline import Pipeline
-
-    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        bar("load", 0, 1)
-        pipeline = Pipeline(find_pack(args.pack), args.device, args.engine)
-        return act(
-            turns,
-            speakers,
-            whole,
-            body_of(pipeline, lambda done, total: bar("refine", done, total)),
-            seed=args.seed,
-            distance=args.distance,
-            gestures=not gestures_itself(pipeline),
-            face=pipeline.face,
-        )
-
-
-def _write(
-    folder: Path, screenplay: Screenplay, turns: list[Turn], whole: np.ndarray, acted: Acted
-) -> list[Path]:
+def _write(folder: Path, screenplay: Screenplay, made: Made) -> list[Path]:
     """Clips, the mixed sound and ``scene.json``, all or none of them."""
-    import soundfile
-
-    from ..dialogue.turns import RATE, mixed
-
+    turns, acted = made.turns, made.acted
     names = [f"{number}-{_file_name(name)}.npz" for number, name in enumerate(screenplay.speakers, 1)]
     scene: dict[str, Any] = {
         "title": screenplay.title_page.get("title", ""),
@@ -240,7 +186,7 @@ def _write(
     with Staged() as staged:
         for clip, file in zip(acted.clips, files, strict=False):
             save_clip(clip, staged.path(file), "amass")
-        soundfile.write(staged.path(files[-2]), mixed(whole), RATE, subtype="PCM_16", format="WAV")
+        staged.path(files[-2]).write_bytes(made.sound())
         text = json.dumps(scene, indent=2, ensure_ascii=False)
         staged.path(files[-1]).write_text(text + "\n", encoding="utf-8")
         staged.commit()
@@ -267,7 +213,7 @@ def _film(
             film = staged.path(args.render)
             arguments += ["--out", str(film.resolve()), "--shown-as", str(args.render.resolve())]
         frames = len(acted.clips[0]) if args.render is not None else 1
-        told = run_child(blender_command(found, "understudy.addon.dialogue_cli", arguments), bar, frames)
+        told = run_child(blender_command(found, "understudy.addon.dialogue.cli", arguments), bar, frames)
         if args.render is not None and not film.is_file():
             raise JobFailed("Blender ended without writing a film.")
         staged.commit()

@@ -17,6 +17,7 @@ from ..motion.clip import Clip
 from ..motion.features import FPS
 from ..motion.filters import gaussian
 from ..motion.skeleton import INDEX
+from ..protocol.dialogue import DISTANCE
 from ..speech.audio import RATE as HEARD
 from ..speech.face import with_face
 from ..speech.face_model import FaceMover
@@ -70,6 +71,7 @@ def act(
     distance: float = placing.USUAL,
     gestures: bool = True,
     face: FaceMover | None = None,
+    report: Callable[[str, int, int], None] = lambda stage, step, total: None,
 ) -> Acted:
     """Perform a dialogue.
 
@@ -82,6 +84,7 @@ def act(
         distance: metres between them; they stand further apart where they would touch.
         gestures: whether the body needs gestures; models that hear a voice gesture of themselves.
         face: of a pack that has one.
+        report: called with (stage, steps done, steps expected); it may raise to cancel.
 
     Raises:
         BadInput: there are not two speakers, or the distance is no personal distance.
@@ -91,7 +94,7 @@ def act(
         raise BadInput(
             f"A dialogue needs two speakers, this one has {len(speakers)}: {names}.", field="script"
         )
-    low, high = placing.DISTANCE
+    low, high = DISTANCE
     if not low <= distance <= high:
         raise BadInput(
             f"The distance must be {low:g} to {high:g} metres, not {distance:g}.", field="distance"
@@ -107,9 +110,11 @@ def act(
         own = seed + 1000 * index
         mine = [turn for turn in turns if turn.speech.speaker == name]
         base = body(voice, own)
+        report("act", index, len(speakers))
         clip = _moods(mine, voice, hanging(base) if gestures else base, own, gestures, face)
         clips.append(listens(clip, active[index], active[1 - index], own))
         warnings += [f"{name}: {warning}" for warning in voice.warnings]
+    report("place", 0, 1)
     pair, placed = _apart(clips[0], clips[1], distance)
     if placed > distance:
         warnings.append(f"They stand {placed:.1f} m apart, as at {distance:g} m they would touch.")
@@ -227,7 +232,7 @@ def _apart(first: Clip, second: Clip, distance: float) -> tuple[tuple[Clip, Clip
     """Both in place, as far from each other as they must."""
     while True:
         pair = placing.opposite(first, second, distance)
-        if distance + _STEP > placing.DISTANCE[1] or placing.apart(*pair).min() >= CLOSEST:
+        if distance + _STEP > DISTANCE[1] or placing.apart(*pair).min() >= CLOSEST:
             return pair, distance
         distance = round(distance + _STEP, 2)
 

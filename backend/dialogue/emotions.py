@@ -29,6 +29,10 @@ STYLES = {
     for word in words.split()
 }
 """Style ranks by the beginning of a word."""
+EMOTIONS = (
+    "neutral", "happy", "excited", "surprised", "proud", "calm", "tired", "sad", "disappointed", "afraid", "annoyed", "angry",
+)  # fmt: skip
+"""One word for every style, and one for none: what a panel offers, what an author of scripts writes."""
 ACTS = {
     "nod": "yes",
     "agree": "yes",
@@ -60,7 +64,8 @@ def not_understood(directions: tuple[str, ...]) -> list[str]:
     return [
         direction
         for direction in directions
-        if not (_known((direction,), STYLES) or _known((direction,), ACTS) or _TO_OTHER.fullmatch(direction))
+        if direction.lower() != EMOTIONS[0]
+        and not (_known((direction,), STYLES) or _known((direction,), ACTS) or _TO_OTHER.fullmatch(direction))
     ]
 
 

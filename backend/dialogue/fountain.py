@@ -24,7 +24,7 @@ _SCENE = re.compile(r"(int\.?/ext|ext\.?/int|i/e|int|ext|est)[. ]\s*\S", re.IGNO
 _EXTENSION = re.compile(r"\(([^()]*)\)")
 _EMPHASIS = re.compile(r"(?<!\\)[*_]+")
 _HIDDEN = re.compile(r"/\*.*?\*/|\[\[.*?\]\]", re.DOTALL)
-_BEAT = re.compile(r"\b(beat|pause|silence)\b", re.IGNORECASE)
+BEAT = re.compile(r"\b(beat|pause|silence)\b", re.IGNORECASE)
 
 Before = Literal["speech", "action", "scene"]
 
@@ -43,6 +43,7 @@ class Speech:
         before: what stands before it in the screenplay.
         dual: whether it begins together with the speech before it.
         beat: whether it begins with a beat.
+        performs: what its speaker's body does meanwhile, as a prompt; empty where nothing is asked for.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Speech:
     before: Before = "speech"
     dual: bool = False
     beat: bool = False
+    performs: str = ""
 
     @property
     def text(self) -> str:
@@ -181,7 +183,7 @@ def _speech(lines: list[str], at: int, number: int, before: Before) -> tuple[Spe
         line = lines[at].strip()
         if line.startswith("(") and line.endswith(")"):
             direction = _plain(line[1:-1])
-            if _BEAT.search(direction):
+            if BEAT.search(direction):
                 beat = beat or parts == [""]
                 parts += [""] if parts[-1] else []
             elif direction:

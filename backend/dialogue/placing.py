@@ -12,8 +12,6 @@ from ..motion.skeleton import INDEX, J0, JOINT_NAMES, PARENTS
 from ..speech.gaze import FURTHEST
 from .bending import HEAD, bend
 
-DISTANCE = (0.8, 2.5)
-"""Metres from pelvis to pelvis: Hall's personal and near social distance ("The Hidden Dimension", 1966)."""
 USUAL = 1.4
 EYES = [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]
 FOLLOWS = 0.9

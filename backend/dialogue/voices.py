@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -127,6 +127,7 @@ def spoken(
     synthesiser: Synthesiser | None,
     chosen: Mapping[str, str],
     folder: Path,
+    on_speech: Callable[[int], None] = lambda done: None,
 ) -> list[np.ndarray]:
     """The sound of each speech: samples (N,) at :data:`.turns.RATE`, without silence at its ends.
 
@@ -137,6 +138,7 @@ def spoken(
         synthesiser: what says the others, where there is one.
         chosen: voices of the synthesiser by speaker.
         folder: an existing one for files on the way.
+        on_speech: called with how many are done, after each; it may raise to cancel.
 
     Raises:
         BadInput: a recording cannot be used, or a speech has none and nothing can say it.
@@ -165,6 +167,7 @@ def spoken(
                 speech, speakers.index(speech.speaker), synthesiser, chosen.get(speech.speaker), folder
             )
         found.append(sound)
+        on_speech(len(found))
     return found
 
 

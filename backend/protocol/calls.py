@@ -82,6 +82,57 @@ def warnings_of(result: Any) -> list[str]:
     return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
+@dataclass(frozen=True)
+class Dialogue:
+    """The result of ``dialogue`` as its parent keeps it.
+
+    Attributes:
+        clips: ``.npz`` bytes of both characters.
+        names: of the two.
+        sound: bytes of a WAV file.
+        turns: ``number``, ``speaker``, ``text``, ``start`` and ``end`` (seconds) of each.
+        distance: metres between the two.
+        measures: by name.
+        warnings: sentences for the user.
+    """
+
+    clips: tuple[bytes, bytes]
+    names: tuple[str, str]
+    sound: bytes
+    turns: list[dict[str, Any]]
+    distance: float
+    measures: dict[str, float]
+    warnings: list[str]
+
+
+def dialogue_of(result: Any) -> Dialogue:
+    """Both characters and their sound in the result of ``dialogue``."""
+    try:
+        first, second = (base64.b64decode(clip, validate=True) for clip in result["clips"])
+        one, other = (str(name) for name in result["names"])
+        turns = [
+            {
+                "number": int(turn["number"]),
+                "speaker": str(turn["speaker"]),
+                "text": str(turn["text"]),
+                "start": float(turn["start"]),
+                "end": float(turn["end"]),
+            }
+            for turn in result["turns"]
+        ]
+        return Dialogue(
+            (first, second),
+            (one, other),
+            base64.b64decode(result["sound"], validate=True),
+            turns,
+            float(result["distance"]),
+            {str(name): float(value) for name, value in result["measures"].items()},
+            warnings_of(result),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        raise ProtocolError("The backend's answer holds no readable dialogue.") from error
+
+
 def clips_of(result: Any) -> list[bytes]:
     """The ``.npz`` bytes of every clip in the result of ``generate``."""
     try:

@@ -15,7 +15,17 @@ from typing import Any
 
 from ..errors import Cancelled, JobFailed, UnderstudyError
 from . import framing
-from .calls import RESTART, BackendError, Event, Request, clips_of, error_of, warnings_of
+from .calls import (
+    RESTART,
+    BackendError,
+    Dialogue,
+    Event,
+    Request,
+    clips_of,
+    dialogue_of,
+    error_of,
+    warnings_of,
+)
 from .child import backend_command, child_environment, module_command
 from .framing import PROTOCOL_VERSION
 from .pipes import Pipes
@@ -24,11 +34,13 @@ __all__ = [
     "PROTOCOL_VERSION",
     "BackendError",
     "Client",
+    "Dialogue",
     "Event",
     "Request",
     "backend_command",
     "child_environment",
     "clips_of",
+    "dialogue_of",
     "module_command",
     "warnings_of",
 ]

@@ -51,7 +51,15 @@ def poll_until(client: Client, kind: str, seconds: float = 20.0) -> list[Event]:
 def test_initialize_describes_the_backend(client: Client) -> None:
     info = client.info
     assert info["pid"] == client.pid
-    assert info["methods"] == ["initialize", "generate", "describe", "search", "cancel", "shutdown"]
+    assert info["methods"] == [
+        "initialize",
+        "generate",
+        "describe",
+        "search",
+        "dialogue",
+        "cancel",
+        "shutdown",
+    ]
     assert {"auto", "cpu"} <= set(info["devices"])
     assert info["limits"]["samples"] == [1, 8]
     assert Path(info["log_file"]).is_file()
