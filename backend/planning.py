@@ -23,8 +23,12 @@ def choose(logits: np.ndarray, rng: np.random.Generator, temperature: float, top
     weights = np.exp(scores - scores.max())
     weights /= weights.sum()
     order = np.argsort(-weights)
-    kept = order[: int(np.searchsorted(np.cumsum(weights[order]), top_p)) + 1]
-    return int(rng.choice(kept, p=weights[kept] / weights[kept].sum()))
+    weights = weights[order]
+    kept = weights[: int(weights.cumsum().searchsorted(top_p)) + 1]
+    # What Generator.choice does with the same chances, without its checks, which take longer than all the rest.
+    chances = (kept / kept.sum()).cumsum()
+    chances /= chances[-1]
+    return int(order[chances.searchsorted(rng.random(), side="right")])
 
 
 def aligned(texts: list[TextEmbedding]) -> TextEmbedding:

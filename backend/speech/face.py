@@ -142,6 +142,8 @@ def _at_times(values: np.ndarray, position: np.ndarray) -> np.ndarray:
 def _brows(features: SpeechFeatures) -> np.ndarray:
     """Brows (T,), 0 to 1, that rise with accents: a pitch well above what this voice had within seconds."""
     voiced = (np.asarray(features.pitch) > 0) & (np.asarray(features.loudness) > -14.0)
+    if not voiced.any():
+        return np.zeros(len(voiced))
     height = np.log2(np.where(voiced, features.pitch, 1.0)) * 12.0
     weight = voiced.astype(float)
     memory = 4.0 * features.fps

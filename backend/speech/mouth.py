@@ -40,6 +40,8 @@ class Mouth:
 
 def speak(features: SpeechFeatures) -> Mouth:
     """The mouth (T frames) that goes with a voice; shut where nobody speaks."""
+    if not np.any(features.activity):
+        return Mouth(*np.zeros((5, len(features))))
     mel = np.asarray(features.mel, np.float64)
     loudness = np.asarray(features.loudness, np.float64)
     heard = np.clip(1.6 * _widest(np.asarray(features.activity, np.float64)), 0.0, 1.0)
