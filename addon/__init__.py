@@ -2,94 +2,64 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 
-def _modules() -> list:
-    """In the order of registration: a class must exist before another refers to it."""
-    from . import (
-        bodies,
-        client,
-        command,
-        edit,
-        export_character,
-        export_clip,
-        file_facts,
-        files,
-        generate,
-        mending,
-        models,
-        operators,
-        panels,
-        preferences,
-        preview,
-        properties,
-        render_panel,
-        script,
-        script_operators,
-        script_panel,
-        setup_operators,
-        sound,
-        takes,
-        takes_compare,
-        takes_operators,
-        takes_panel,
-        tasks,
-        translations,
-    )
-    from .direction import marks
-    from .direction import operators as direction_operators
-    from .direction import panel as direction_panel
-    from .library import asking, assets, folders, words
-    from .library import operators as library_operators
-    from .library import panel as library_panel
-    from .library import state as library_state
-    from .retarget import operators as retarget_operators
-    from .retarget import panel as retarget_panel
-    from .retarget import stored
+MODULES = (
+    # what the scene, a body and the user keep
+    "translations",
+    "library.folders",
+    "preferences.settings",
+    "body.models",
+    "perform.properties",
+    "body.bodies",
+    "direction.marks",
+    "script.lines",
+    "takes.preview",
+    "takes.records",
+    "perform.sound",
+    # the job
+    "perform.generate",
+    # what buttons do
+    "perform.operators",
+    "preferences.operators",
+    "perform.mending",
+    "process.tasks",
+    # files and the library
+    "files.facts",
+    "files.importing",
+    "files.export_clip",
+    "files.export_character",
+    "library.state",
+    "library.asking",
+    "library.operators",
+    "library.words",
+    "library.assets",
+    "edit",
+    # panels, from the top of the tab to its end
+    "perform.panel",
+    "script.operators",
+    "direction.operators",
+    "script.panel",
+    "direction.panel",
+    "takes.operators",
+    "takes.compare",
+    "render.panel",
+    "takes.panel",
+    "library.panel",
+    # rigs of the animator
+    "retarget.stored",
+    "retarget.operators",
+    "retarget.panel",
+    # the process, which stops first when the add-on goes
+    "process.client",
+    "process.command",
+)
+"""What is registered, in this order: a class must exist before another refers to it."""
 
-    retarget = [stored, retarget_operators, retarget_panel]
-    state = [
-        translations,
-        folders,
-        preferences,
-        models,
-        properties,
-        bodies,
-        marks,
-        script,
-        preview,
-        takes,
-        sound,
-    ]
-    staging = [script_operators, direction_operators, script_panel, direction_panel]
-    house = [operators, setup_operators, mending, tasks]
-    library = [
-        file_facts,
-        files,
-        export_clip,
-        export_character,
-        library_state,
-        asking,
-        library_operators,
-        words,
-        assets,
-    ]
-    return [
-        *state,
-        generate,
-        *house,
-        *library,
-        edit,
-        panels,
-        *staging,
-        takes_operators,
-        takes_compare,
-        render_panel,
-        takes_panel,
-        library_panel,
-        *retarget,
-        client,
-        command,
-    ]
+
+def _modules() -> list[ModuleType]:
+    return [import_module(f".{name}", __package__) for name in MODULES]
 
 
 def register() -> None:

@@ -10,13 +10,13 @@ from ..backend.errors import BadInput, UnderstudyError
 from ..backend.motion import join, loop
 from ..backend.motion.cleanup import clean_up, clean_up_with_report
 from ..backend.motion.clip import Clip
-from . import cycles
-from .actions import channels_of
-from .bodymap import find_body, why_not_editable
-from .files import show
-from .generate import refuse
-from .keying import clip_from_action, extend_scene, key_clip, scene_rate
-from .reduction import MAX_DEGREES
+from .body.bodymap import find_body, why_not_editable
+from .files.importing import show
+from .keying import cycles
+from .keying.actions import channels_of
+from .keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
+from .keying.reduction import MAX_DEGREES
+from .perform.generate import refuse
 
 _REDUCE = {
     "name": "Reduce Keys",

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import bpy
 import numpy as np
 
-from understudy.addon import keying
-from understudy.addon.body import add_body
+from understudy.addon.body.builtin import add_body
+from understudy.addon.keying import keying
 from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip
 

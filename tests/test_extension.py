@@ -36,7 +36,7 @@ bpy.ops.preferences.extension_repo_add(name="Understudy", remote_url=sys.argv[1]
 repos = bpy.context.preferences.extensions.repos
 bpy.ops.extensions.repo_sync(repo_index=len(repos) - 1)
 bpy.ops.extensions.package_install(repo_index=len(repos) - 1, pkg_id="understudy", enable_on_install=True)
-addon = sys.modules[f"bl_ext.{repos[-1].module}.understudy.addon.client"]
+addon = sys.modules[f"bl_ext.{repos[-1].module}.understudy.addon.process.client"]
 bpy.ops.understudy.add_body()
 settings = bpy.context.scene.understudy
 settings.prompt, settings.use_seconds, settings.seconds = "a person walks forward", True, 2.0

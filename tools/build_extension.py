@@ -72,15 +72,15 @@ def stage(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
     for name in WANTED_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=UNWANTED)
-    add_mannequin(folder / "addon")
+    add_mannequin(folder / "addon" / "mannequin")
 
 
 def add_mannequin(folder: Path) -> None:
     """The built-in body, worked out once and for all."""
-    from understudy.addon import mannequin_file
-    from understudy.addon.mannequin import mannequin
+    from understudy.addon.mannequin import stored
+    from understudy.addon.mannequin.mannequin import mannequin
 
-    mannequin_file.save(mannequin(), folder / mannequin_file.STORED.name)
+    stored.save(mannequin(), folder / stored.STORED.name)
 
 
 def add_text_encoder(folder: Path) -> None:

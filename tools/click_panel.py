@@ -117,8 +117,8 @@ class Window:
         end = time.monotonic() + seconds
         while not (found := self.value(expression)):
             if time.monotonic() > end:
-                shown = self.value("(module('client').backend.error or '') and "
-                                   "module('client').backend.error.message")  # fmt: skip
+                shown = self.value("(module('process.client').backend.error or '') and "
+                                   "module('process.client').backend.error.message")  # fmt: skip
                 raise Wrong(f"not within {seconds:.0f} s: {expression} ({shown})")
             time.sleep(0.1)
         return found
@@ -223,7 +223,7 @@ class Window:
         )
 
 
-BUSY = "module('client').backend.busy"
+BUSY = "module('process.client').backend.busy"
 TAKES = "len(bpy.context.scene.understudy_takes.items)"
 BODY = "bpy.context.scene.understudy.body"
 SHOWN = f"{BODY}.understudy_preview.take"
@@ -231,7 +231,7 @@ ACTION = f"{BODY}.animation_data.action"
 
 
 def begin(w: Window) -> None:
-    w.expect("bool(module('client'))", 120)
+    w.expect("bool(module('process.client'))", 120)
     w.tell(
         "bpy.data.objects.remove(bpy.data.objects['Cube']); scene.render.fps = 30; scene.understudy.use_seconds = True; places()[1].spaces.active.show_region_ui = True"
     )
@@ -262,7 +262,7 @@ def cancel(w: Window) -> None:
     w.expect(BUSY)
     w.known = {"understudy.generate(": w.known["understudy.generate("]}
     w.find("understudy.cancel(")
-    w.expect(f"{BUSY} and module('client').backend.job.stage", 120)
+    w.expect(f"{BUSY} and module('process.client').backend.job.stage", 120)
     w.picture("while-generating")
     w.click("understudy.cancel(")
     w.expect(f"not {BUSY}")
@@ -330,9 +330,9 @@ def render(w: Window) -> None:
         w.tell(f"s = scene.understudy_render; s.filepath = {target!r}; s.engine = {engine!r}; s.size = '960x540'; "
                "scene.frame_set(30); places()[2].tag_redraw()")  # fmt: skip
         w.click("understudy.render(")
-        w.expect("module('render_panel').Studio.film.state != 'running'", 500)
+        w.expect("module('render.panel').Studio.film.state != 'running'", 500)
         state = w.value(
-            "[module('render_panel').Studio.film.state, str(module('render_panel').Studio.film.error)]"
+            "[module('render.panel').Studio.film.state, str(module('render.panel').Studio.film.error)]"
         )
         if state[0] != "done":
             raise Wrong(f"{engine}: {state[1]}")

@@ -136,7 +136,7 @@ def scenes() -> Iterator[tuple[str, Box | str]]:
     bpy.ops.screen.userpref_show()
     bpy.context.preferences.active_section = "ADDONS"
     bpy.ops.preferences.addon_show(module=NAME)
-    module("client").backend.python = ""  # where it lies on this machine is of no interest
+    module("process.client").backend.python = ""  # where it lies on this machine is of no interest
     yield "preferences", [509, 292, 634, 576]  # Blender puts the window into the middle
     yield "end", None
 

@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))
 
 from tests.addon.control_rigs import load_rig, save_rigify  # noqa: E402
 from tests.addon.rigs import build, rigs  # noqa: E402
-from understudy.addon.body import add_body  # noqa: E402
-from understudy.addon.keying import key_clip  # noqa: E402
-from understudy.addon.render import render  # noqa: E402
+from understudy.addon.body.builtin import add_body  # noqa: E402
+from understudy.addon.keying.keying import key_clip  # noqa: E402
+from understudy.addon.render.rendering import render  # noqa: E402
 from understudy.addon.retarget import stored  # noqa: E402
 from understudy.addon.retarget.armature import read_rig  # noqa: E402
 from understudy.addon.retarget.key import key_on_rig  # noqa: E402

@@ -209,7 +209,7 @@ def write_films(
                     image.save(folder / f"{i:05d}.png", compress_level=1)
                 paths += [str(folder), str(Path(scratch) / f"{entry.name}.mp4")]
                 done += 1
-            _encode(blender_command(found, "understudy.addon.film_cli", ["--fps", str(fps), *paths]))
+            _encode(blender_command(found, "understudy.addon.render.film_cli", ["--fps", str(fps), *paths]))
             out.mkdir(parents=True, exist_ok=True)
             for film in paths[1::2]:
                 temporary = out / f".{Path(film).name}.{os.getpid()}.tmp"

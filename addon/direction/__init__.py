@@ -1,0 +1,1 @@
+"""Direction: paths, waypoints, pins and key poses as ordinary Blender objects."""

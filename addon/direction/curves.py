@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...backend.errors import BadInput
-from ..actions import channels_of
+from ..keying.actions import channels_of
 
 _RESOLUTION = 24
 """Points between two control points when a curve is drawn out."""

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...backend.errors import BadInput
-from ..properties import SECONDS
+from ..perform.properties import SECONDS
 from . import editing
 from .gather import gather
 from .marks import marks_of

@@ -11,10 +11,11 @@ import bpy
 from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
-from .. import preview, take_files
-from ..actions import channels_of, read_meta
-from ..keying import clip_from_action, scene_rate
-from ..splice import why_not as why_not_splice
+from ..keying.actions import channels_of, read_meta
+from ..keying.keying import clip_from_action, scene_rate
+from ..keying.splice import why_not as why_not_splice
+from ..takes import files as take_files
+from ..takes import preview
 from . import poses
 from .gather import plain
 from .marks import marks_of, travels

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-from ..keying import scene_rate
+from ..keying.keying import scene_rate
 from . import poses
 from .gather import ANKLE_HEIGHT
 from .marks import JOINTS, gathered, mark

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
 
-from ..client import redraw
+from ..process.client import redraw
 
 COLLECTION = "Direction"
 

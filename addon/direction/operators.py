@@ -4,10 +4,10 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...backend.errors import UnderstudyError
-from ..actions import channels_of
-from ..bodymap import find_body
-from ..generate import refuse
-from ..keying import scene_rate
+from ..body.bodymap import find_body
+from ..keying.actions import channels_of
+from ..keying.keying import scene_rate
+from ..perform.generate import refuse
 from ..translations import t
 from . import making, poses
 from .marks import JOINTS, KINDS, drop, is_mark, mark

@@ -6,13 +6,13 @@ from typing import Any
 
 import bpy
 
-from .. import script
-from ..bodymap import find_body
-from ..client import backend
-from ..keying import scene_rate
-from ..panels import _characters, _Section, fields, paragraph
-from ..preview import current
-from ..takes import find
+from ..body.bodymap import find_body
+from ..keying.keying import scene_rate
+from ..perform.panel import _characters, _Section, fields, paragraph
+from ..process.client import backend
+from ..script import lines as script
+from ..takes.preview import current
+from ..takes.records import find
 from ..translations import t
 from . import curves, editing
 from .gather import words

@@ -9,8 +9,8 @@ from mathutils import Matrix, Vector
 from ...backend.errors import BadInput
 from ...backend.motion import rotations
 from ...backend.motion.skeleton import J0
-from ..bodymap import BodyMap
-from ..keying import local_pose
+from ..body.bodymap import BodyMap
+from ..keying.keying import local_pose
 from .world import ClipWorld, clip_to_armature
 
 _LOOK = "understudy_key_pose"

@@ -15,8 +15,8 @@ import numpy as np
 
 # Written out: the add-on takes it from the body's bones where they are someone else's.
 from ...backend.motion.skeleton import J0
-from ..bodymap import BodyMap
-from ..keying import scene_rate
+from ..body.bodymap import BodyMap
+from ..keying.keying import scene_rate
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import bpy
 
 from ...backend.errors import Cancelled, JobFailed, UnderstudyError
-from .. import client
-from ..client import backend
+from ..process import client
+from ..process.client import backend
 
 PATIENCE = 900.0
 """Seconds after which a question is given up in background, where nobody could press Cancel."""

@@ -11,11 +11,11 @@ from bpy_extras.io_utils import ExportHelper
 
 from ...backend.errors import BadInput, JobFailed, UnderstudyError
 from ...backend.motion.clip import Clip
-from ..actions import read_meta
-from ..bodymap import BodyMap, find_body
-from ..export_clip import clip_of, to_export
-from ..generate import Timer, refuse
-from ..keying import key_clip, scene_rate
+from ..body.bodymap import BodyMap, find_body
+from ..files.export_clip import clip_of, to_export
+from ..keying.actions import read_meta
+from ..keying.keying import key_clip, scene_rate
+from ..perform.generate import Timer, refuse
 from ..translations import t
 from .operators import read
 from .state import library

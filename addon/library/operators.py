@@ -10,12 +10,15 @@ from bpy.props import IntProperty, StringProperty
 from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion.clip import Clip
 from ...backend.motion.reading import read_motion
-from .. import preferences, preview, take_files, takes
-from ..bodymap import find_body
-from ..client import backend, redraw
-from ..generate import refuse
-from ..preview import current
-from ..properties import remember
+from ..body.bodymap import find_body
+from ..perform.generate import refuse
+from ..perform.properties import remember
+from ..preferences import settings as preferences
+from ..process.client import backend, redraw
+from ..takes import files as take_files
+from ..takes import preview
+from ..takes import records as takes
+from ..takes.preview import current
 from ..translations import t
 from .asking import Asking
 from .state import LIMIT, UNDERSTUDY_PG_library, folders, library, select

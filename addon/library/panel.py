@@ -2,9 +2,9 @@
 
 import bpy
 
-from ..bodymap import find_body
-from ..panels import _characters, paragraph
-from ..preview import current
+from ..body.bodymap import find_body
+from ..perform.panel import _characters, paragraph
+from ..takes.preview import current
 from ..translations import t
 from .asking import Asking
 from .state import folders, library

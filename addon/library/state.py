@@ -12,7 +12,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import preferences
+from ..preferences import settings as preferences
 from .folders import UNDERSTUDY_PG_folder, UNDERSTUDY_PG_folders
 
 LIMIT = 50

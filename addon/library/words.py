@@ -8,10 +8,10 @@ import bpy
 from ...backend.errors import UnderstudyError
 from ...backend.motion.clip import resample
 from ...backend.motion.npz import clip_to_bytes
-from .. import preferences
-from ..client import redraw
-from ..export_clip import clip_of, to_export
-from ..generate import refuse
+from ..files.export_clip import clip_of, to_export
+from ..perform.generate import refuse
+from ..preferences import settings as preferences
+from ..process.client import redraw
 from .asking import Asking
 from .state import library
 

@@ -1,0 +1,1 @@
+"""Clips on the animator's own rigs, and back."""

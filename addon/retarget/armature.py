@@ -12,9 +12,9 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.mapping import Mapping
 from ...backend.motion.retarget import Retargeter
 from ...backend.motion.rig import Rig
-from ..actions import channels_of, read_meta
-from ..bodymap import why_not_editable
-from ..keying import scene_rate
+from ..body.bodymap import why_not_editable
+from ..keying.actions import channels_of, read_meta
+from ..keying.keying import scene_rate
 
 BASE_KEY = "base"
 """In the description of a generated Action: where the object stood before its motion, 16 numbers."""

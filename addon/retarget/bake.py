@@ -9,8 +9,8 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.errors import BadInput
-from ..actions import META_KEY, bone_curves, channels_of, read_meta
-from ..keying import continuous
+from ..keying.actions import META_KEY, bone_curves, channels_of, read_meta
+from ..keying.keying import continuous
 
 _SCALED = 1e-4
 """Scales nearer to one than this are not keyed."""

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     import bpy
 
-    from ..scene import FIRST_FRAME, set_rate
+    from ..render.scene import FIRST_FRAME, set_rate
     from . import stored
     from .files import open_file, save_file
     from .key import key_on_rig

@@ -13,7 +13,7 @@ from ...backend.motion.bvh import CENTIMETRES
 from ...backend.motion.mapping import Mapping
 from ...backend.motion.rig_bvh import rig_to_bvh
 from ...backend.motion.stance import body_axes
-from ..keying import scene_rate
+from ..keying.keying import scene_rate
 from .armature import read_base, read_rig
 
 READS = (".blend", ".glb", ".gltf", ".vrm", ".fbx", ".bvh")

@@ -18,7 +18,7 @@ from ...backend.motion.clip import Clip, resample
 from ...backend.motion.mapping import Mapping
 from ...backend.motion.retarget import Retargeter, RigMotion, Root
 from ...backend.motion.retarget_fit import fit_to_rig
-from ..actions import (
+from ..keying.actions import (
     META_KEY,
     Channels,
     action_name,
@@ -28,7 +28,7 @@ from ..actions import (
     kept_action,
     new_action,
 )
-from ..keying import continuous
+from ..keying.keying import continuous
 from .armature import BASE_KEY, check_locks, read_base, read_rig, why_not_a_rig
 from .bake import bake_bones, unbake
 

@@ -13,10 +13,10 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.mapping import Mapping, mapping_from_json, slot_label
 from ...backend.motion.reading import read_motion
 from ...backend.motion.retarget import Retargeter
-from ..bodymap import find_body
-from ..client import redraw
-from ..generate import refuse
-from ..keying import clip_from_action, extend_scene, key_clip, scene_rate
+from ..body.bodymap import find_body
+from ..keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
+from ..perform.generate import refuse
+from ..process.client import redraw
 from .armature import clip_from_rig, read_rig, why_not_a_rig
 from .key import key_on_rig
 from .stored import can_store, mapping_of, recognised, store, stored
@@ -206,7 +206,7 @@ class UNDERSTUDY_OT_rig_to_body(bpy.types.Operator):
             rig, clip = take_rig_clip(context)
             body = scene.understudy.body
             if body is None or body == rig or scene.objects.get(body.name) != body:
-                from ..body import add_body
+                from ..body.builtin import add_body
 
                 body = add_body(context)
                 body.location = rig.matrix_world.translation

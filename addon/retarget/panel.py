@@ -3,7 +3,7 @@
 import bpy
 
 from ...backend.motion.mapping import CORE, REQUIRED, slot_label
-from ..panels import _characters, paragraph
+from ..perform.panel import _characters, paragraph
 from .armature import why_not_a_rig
 from .operators import find_rig
 from .stored import BY, stored

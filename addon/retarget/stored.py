@@ -1,7 +1,5 @@
 """A rig's mapping, kept in its file: rows that the animator edits, with what they do not show beside them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy
@@ -18,7 +16,7 @@ from ...backend.errors import BadInput
 from ...backend.motion.mapping import SLOTS, Mapping, mapping_from_json
 from ...backend.motion.recognise import LEAST, recognise
 from ...backend.motion.rig import Rig
-from ..preferences import PACKAGE
+from ..preferences.settings import PACKAGE
 from .tables import families
 
 BY = [

@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         frames = len(clip) if args.out.suffix.lower() == ".mp4" else 1
         with Bar(not args.json) as bar:
             warnings = run_child(
-                blender_command(found, "understudy.addon.render_cli", arguments), bar, frames
+                blender_command(found, "understudy.addon.render.cli", arguments), bar, frames
             )
         if not film.is_file():
             raise JobFailed("Blender ended without writing a picture.")

@@ -37,7 +37,7 @@ def draw(prompt: str, seconds: float, picture: Path, args: argparse.Namespace, e
         generate = ["understudy.backend", "generate", prompt, "--seconds", str(seconds), "--out", clip]
         generate += ["--seed", str(args.seed), "--pack", args.pack]
         sheet = [
-            "understudy.addon.contact_sheet",
+            "understudy.addon.render.contact_sheet",
             clip,
             "--out",
             str(picture),

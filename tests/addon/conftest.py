@@ -27,7 +27,7 @@ def blender(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     import bpy
 
     from understudy import addon
-    from understudy.addon import take_files
+    from understudy.addon.takes import files as take_files
 
     monkeypatch.setattr(take_files, "folder", lambda: tmp_path / "user" / "takes")
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -41,7 +41,7 @@ def blender(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let the backend be the stand-in of this folder: ``fake("slow")`` chooses how it behaves."""
-    from understudy.addon import client
+    from understudy.addon.process import client
 
     def use(behaviour: str = "well") -> None:
         command = [sys.executable, str(Path(__file__).parent / "fake_backend.py"), str(ROOT), behaviour]

@@ -35,26 +35,22 @@ _TABLES = {
 }
 # Not for the interface: names of threads, Actions, bones; the command line speaks English.
 _SKIPPED_FILES = {
-    "film_cli.py",
-    "render_cli.py",
-    "film_body_cli.py",
+    "builtin.py",
+    "cli.py",
+    "command.py",
     "contact_sheet.py",
-    "body.py",
     "face.py",
-}
-_SKIPPED_FILES |= {
+    "face_mesh.py",
+    "film_body_cli.py",
+    "film_cli.py",
     "scene.py",
     "smplx_body.py",
-    "command.py",
-    "face_mesh.py",
-    "export_cli.py",
-    "retarget_cli.py",
 }
 
 
 def sources() -> Iterator[Path]:
     for path in sorted(ADDON.rglob("*.py")):
-        if path.name not in _SKIPPED_FILES and not path.name.endswith("_cli.py"):
+        if path.name not in _SKIPPED_FILES:
             yield path
     yield from sorted(
         (ADDON.parent / "backend" / "protocol").glob("*.py")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.addon import mannequin_file
-from understudy.addon.mannequin import ZONES, Mannequin, mannequin
+from understudy.addon.mannequin import stored as mannequin_file
+from understudy.addon.mannequin.mannequin import ZONES, Mannequin, mannequin
 from understudy.backend.motion import rotations
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX, JOINT_NAMES, MIRROR, PARENTS, REST_FLOOR, rest_joints
@@ -121,7 +121,7 @@ def test_the_stored_mannequin_is_the_one_that_is_worked_out(shape: Mannequin, tm
 def test_the_mesh_in_blender_has_what_the_mannequin_has(shape: Mannequin) -> None:
     import bpy
 
-    from understudy.addon.body import add_body, to_blender
+    from understudy.addon.body.builtin import add_body, to_blender
 
     skin = add_body(bpy.context).children[0]
     mesh = skin.data
@@ -156,7 +156,7 @@ def _pose(armature, poses: np.ndarray, trans: np.ndarray) -> np.ndarray:
 def test_bones_stand_where_forward_kinematics_says() -> None:
     import bpy
 
-    from understudy.addon.body import add_body
+    from understudy.addon.body.builtin import add_body
 
     armature = add_body(bpy.context)
     random = np.random.default_rng(3)
@@ -170,7 +170,7 @@ def test_bones_stand_where_forward_kinematics_says() -> None:
 def test_the_skin_follows_the_bones() -> None:
     import bpy
 
-    from understudy.addon.body import add_body, to_blender
+    from understudy.addon.body.builtin import add_body, to_blender
 
     armature = add_body(bpy.context)
     skin = armature.children[0]
@@ -192,7 +192,7 @@ def test_the_skin_follows_the_bones() -> None:
 def test_a_fresh_body_stands_on_the_floor_and_is_chosen() -> None:
     import bpy
 
-    from understudy.addon.body import add_body
+    from understudy.addon.body.builtin import add_body
 
     armature = add_body(bpy.context, name="Actor")
     assert armature.name == "Actor" and bpy.context.view_layer.objects.active == armature
@@ -213,7 +213,7 @@ def test_a_fresh_body_stands_on_the_floor_and_is_chosen() -> None:
 def test_two_bodies_share_materials_and_ring() -> None:
     import bpy
 
-    from understudy.addon.body import add_body
+    from understudy.addon.body.builtin import add_body
 
     first, second = add_body(bpy.context), add_body(bpy.context)
     assert first.name != second.name

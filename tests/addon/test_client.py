@@ -12,8 +12,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from understudy.addon import client, preferences
-from understudy.addon.client import backend
+from understudy.addon.preferences import settings as preferences
+from understudy.addon.process import client
+from understudy.addon.process.client import backend
 from understudy.backend.errors import BadInput, Cancelled, JobFailed, UnderstudyError
 
 PARAMS = {"prompt": "a person walks", "seconds": 2.0, "seed": 1, "pack": "open", "device": "auto"}

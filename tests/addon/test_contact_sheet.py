@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.addon.contact_sheet import _spread, contact_sheet, line_up, main
+from understudy.addon.render.contact_sheet import _spread, contact_sheet, line_up, main
 from understudy.backend.motion.clip import Clip
 
 pillow = pytest.importorskip("PIL.Image")

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import dialogue_cli
+from understudy.addon.dialogue import cli as dialogue_cli
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import write_clip
 

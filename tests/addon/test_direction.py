@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from understudy.addon import orders
-from understudy.addon.actions import channels_of
-from understudy.addon.body import _armature
-from understudy.addon.bodymap import find_body
-from understudy.addon.client import backend
+from understudy.addon.body.bodymap import find_body
+from understudy.addon.body.builtin import _armature
 from understudy.addon.direction import gather, panel
 from understudy.addon.direction.marks import is_mark
 from understudy.addon.direction.operators import chosen
 from understudy.addon.direction.world import ClipWorld
-from understudy.addon.keying import clip_from_action, key_clip
+from understudy.addon.keying.actions import channels_of
+from understudy.addon.keying.keying import clip_from_action, key_clip
+from understudy.addon.perform import orders
+from understudy.addon.process.client import backend
 from understudy.backend.motion.clip import Clip
 
 Fake = Callable[[str], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from understudy.addon.body import _armature
+from understudy.addon.body.builtin import _armature
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "direction-in-blender.md"
 

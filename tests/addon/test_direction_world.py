@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mathutils import Euler, Matrix, Vector
 
-from understudy.addon.body import _armature
+from understudy.addon.body.builtin import _armature
 from understudy.addon.direction import gather
 from understudy.addon.direction.marks import mark
 from understudy.addon.direction.world import ClipWorld
-from understudy.addon.keying import key_clip
+from understudy.addon.keying.keying import key_clip
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.skeleton import J0

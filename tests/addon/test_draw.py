@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from understudy.addon import preferences_panel
-from understudy.addon.client import Job, backend
-from understudy.addon.mending import cure
-from understudy.addon.setup_operators import Found
+from understudy.addon.perform.mending import cure
+from understudy.addon.preferences import panel as preferences_panel
+from understudy.addon.preferences.operators import Found
+from understudy.addon.process.client import Job, backend
 from understudy.backend.errors import BadInput, JobFailed, UnderstudyError
 
 from .drawing import Layout, context, draw, panels
@@ -169,7 +169,8 @@ def test_the_length_in_frames_is_the_length_in_seconds() -> None:
 
 
 def test_the_body_panel_asks_for_the_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.addon import models, preferences
+    from understudy.addon.body import models
+    from understudy.addon.preferences import settings as preferences
 
     scene = bpy.context.scene
     scene.understudy_body.kind = "SMPLX"

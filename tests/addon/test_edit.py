@@ -6,9 +6,9 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import keying
-from understudy.addon.body import add_body
-from understudy.addon.bodymap import SMPL_TO_BLENDER
+from understudy.addon.body.bodymap import SMPL_TO_BLENDER
+from understudy.addon.body.builtin import add_body
+from understudy.addon.keying import keying
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.quality import measure
 

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import export_character
+from understudy.addon.files import export_character
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import npz
 from understudy.backend.motion import rotations as rot
@@ -222,6 +222,6 @@ def test_an_armature_that_is_no_figure_is_refused(tmp_path: Path) -> None:
 
 def test_errors_of_the_range() -> None:
     with pytest.raises(BadInput):
-        from understudy.addon.export_clip import frames_of
+        from understudy.addon.files.export_clip import frames_of
 
         frames_of(bpy.context.scene, "CUSTOM", 5, 4)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from understudy.addon.mannequin import ZONES, Mannequin, mannequin
+from understudy.addon.mannequin.mannequin import ZONES, Mannequin, mannequin
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.expressions import CHANNELS, channels_of, marked, weigh
@@ -143,7 +143,7 @@ def talking(frames: int = 20) -> Clip:
 def body():
     import bpy
 
-    from understudy.addon.body import add_body
+    from understudy.addon.body.builtin import add_body
 
     armature = add_body(bpy.context)
     bpy.context.scene.render.fps = 30
@@ -171,7 +171,7 @@ def test_every_channel_has_a_slider_that_moves_the_mesh() -> None:
 def test_a_keyed_face_plays_and_comes_back() -> None:
     import bpy
 
-    from understudy.addon import keying
+    from understudy.addon.keying import keying
 
     armature, clip = body(), talking()
     keying.key_clip(armature, clip, name="talk", start_frame=5, scene_fps=30.0)
@@ -190,7 +190,7 @@ def test_a_keyed_face_plays_and_comes_back() -> None:
 def test_a_clip_without_a_face_rests_it() -> None:
     import bpy
 
-    from understudy.addon import keying
+    from understudy.addon.keying import keying
 
     armature = body()
     keying.key_clip(armature, talking(), name="talk", start_frame=1, scene_fps=30.0)
@@ -203,7 +203,7 @@ def test_a_clip_without_a_face_rests_it() -> None:
 
 
 def test_expressions_of_scans_are_not_taken_for_ours() -> None:
-    from understudy.addon import keying
+    from understudy.addon.keying import keying
 
     armature = body()
     scanned = talking().replace(meta={})
@@ -212,7 +212,7 @@ def test_expressions_of_scans_are_not_taken_for_ours() -> None:
 
 
 def test_sliders_are_read_where_constraints_move_the_body() -> None:
-    from understudy.addon import keying
+    from understudy.addon.keying import keying
 
     armature, clip = body(), talking()
     keying.key_clip(armature, clip, name="talk", start_frame=1, scene_fps=30.0)

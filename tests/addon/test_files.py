@@ -237,7 +237,7 @@ def test_several_new_bodies_at_the_cursor_stand_side_by_side(tmp_path: Path) -> 
 
 
 def test_what_is_in_a_file_is_told_before_it_is_imported(tmp_path: Path) -> None:
-    from understudy.addon.file_facts import Inspector, facts_of
+    from understudy.addon.files.facts import Inspector, facts_of
 
     npz.write_clip(
         smooth_clip().replace(meta={"prompt": "somebody sneaks", "licence": "CC0-1.0"}), tmp_path / "a.npz"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.addon import film_cli
+from understudy.addon.render import film_cli
 
 
 def frames(folder: Path, count: int, size: tuple[int, int] = (64, 48)) -> Path:

@@ -12,9 +12,10 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import filming, render_panel
-from understudy.addon.client import backend
-from understudy.addon.render_panel import Studio
+from understudy.addon.process.client import backend
+from understudy.addon.render import filming
+from understudy.addon.render import panel as render_panel
+from understudy.addon.render.panel import Studio
 
 from .drawing import draw
 from .test_render import needs_egl

@@ -10,13 +10,13 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import preview
-from understudy.addon.client import backend
 from understudy.addon.library import asking
 from understudy.addon.library.asking import Asking
 from understudy.addon.library.assets import mark
 from understudy.addon.library.state import folders, library
 from understudy.addon.library.thumbnails import thumbnail
+from understudy.addon.process.client import backend
+from understudy.addon.takes import preview
 from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip
 

@@ -11,8 +11,10 @@ from typing import Any
 import bpy
 import pytest
 
-from understudy.addon import client, generate, panels, properties
-from understudy.addon.client import backend
+from understudy.addon.perform import generate, properties
+from understudy.addon.perform import panel as panels
+from understudy.addon.process import client
+from understudy.addon.process.client import backend
 
 Fake = Callable[[str], None]
 

@@ -16,11 +16,13 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import client, preferences, properties
-from understudy.addon.actions import META_KEY, channels_of
-from understudy.addon.client import backend
-from understudy.addon.keying import key_clip
-from understudy.addon.orders import take_order
+from understudy.addon.keying.actions import META_KEY, channels_of
+from understudy.addon.keying.keying import key_clip
+from understudy.addon.perform import properties
+from understudy.addon.perform.orders import take_order
+from understudy.addon.preferences import settings as preferences
+from understudy.addon.process import client
+from understudy.addon.process.client import backend
 from understudy.backend.errors import BadInput, UnderstudyError
 from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip, resample
@@ -239,7 +241,7 @@ def test_relaxed_hands_are_added_not_composed(tmp_path: Path) -> None:
 
 def test_the_gender_is_not_read_from_a_name(body: bpy.types.Object) -> None:
     body.name = "SMPLX-female"
-    from understudy.addon.keying import clip_from_action
+    from understudy.addon.keying.keying import clip_from_action
 
     clip = Clip(np.zeros((2, 55, 3)), np.zeros((2, 3)), 30.0, gender="male")
     key_clip(body, clip, name="x", start_frame=1, scene_fps=30.0)

@@ -9,9 +9,10 @@ from typing import Any
 import bpy
 import pytest
 
-from understudy.addon import generate, orders, panels, properties, style
-from understudy.addon.body import _armature
-from understudy.addon.client import backend, packs
+from understudy.addon.body.builtin import _armature
+from understudy.addon.perform import generate, orders, properties, style
+from understudy.addon.perform import panel as panels
+from understudy.addon.process.client import backend, packs
 from understudy.backend.errors import BadInput
 
 Fake = Callable[[str], None]

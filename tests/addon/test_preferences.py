@@ -16,9 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.addon import client, preferences, report, setup_operators, take_files, tasks
-from understudy.addon.setup_operators import Found
-from understudy.addon.tasks import Errand, read
+from understudy.addon.preferences import operators as setup_operators
+from understudy.addon.preferences import report
+from understudy.addon.preferences import settings as preferences
+from understudy.addon.preferences.operators import Found
+from understudy.addon.process import client, tasks
+from understudy.addon.process.tasks import Errand, read
+from understudy.addon.takes import files as take_files
 from understudy.backend.errors import BadInput, JobFailed
 
 Answers = Callable[[dict[str, object]], Path]

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import keying, preferences
-from understudy.addon.client import backend
+from understudy.addon.keying import keying
+from understudy.addon.preferences import settings as preferences
+from understudy.addon.process.client import backend
 from understudy.backend.protocol.child import run_quietly
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Quaternion
 
-from understudy.addon import keying
-from understudy.addon.body import add_body
-from understudy.addon.bodymap import SMPL_TO_BLENDER
+from understudy.addon.body.bodymap import SMPL_TO_BLENDER
+from understudy.addon.body.builtin import add_body
+from understudy.addon.keying import keying
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import npz, rotations
 from understudy.backend.motion.clip import Clip, resample

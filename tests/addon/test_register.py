@@ -17,9 +17,9 @@ import pytest
 
 from understudy import addon
 from understudy.addon import translations
-from understudy.addon.client import backend
-from understudy.addon.render_panel import Studio
-from understudy.addon.tasks import Errand
+from understudy.addon.process.client import backend
+from understudy.addon.process.tasks import Errand
+from understudy.addon.render.panel import Studio
 
 ROOT = Path(__file__).resolve().parents[2]
 Fake = Callable[[str], None]
@@ -112,7 +112,7 @@ def test_ten_rounds_leave_nothing(fake: Fake) -> None:
 
 def test_a_failed_registration_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     addon.unregister()
-    from understudy.addon import client
+    from understudy.addon.process import client
 
     with monkeypatch.context() as patch:
 
@@ -143,7 +143,7 @@ def test_unregistering_in_the_middle_of_a_job_ends_the_child(fake: Fake) -> None
 
 def test_no_frozen_annotations_where_blender_reads_them() -> None:
     """``from __future__ import annotations`` turns bpy.props into strings, which Blender ignores."""
-    for path in (ROOT / "addon").glob("*.py"):
+    for path in (ROOT / "addon").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         has_properties = any(
             isinstance(node, ast.AnnAssign)
@@ -163,11 +163,11 @@ try:
     assert bpy.ops.preferences.addon_enable(module=name) == {"FINISHED"}
     assert bpy.context.preferences.addons[name].preferences.device == "auto"
     bpy.context.preferences.addons[name].preferences.python = sys.argv[1]
-    module = sys.modules[name + ".addon.preferences"]
+    module = sys.modules[name + ".addon.preferences.settings"]
     assert module.PACKAGE == name, module.PACKAGE
     assert module.find_python() == sys.argv[1]
     assert bpy.ops.understudy.add_body() == {"FINISHED"}
-    client = sys.modules[name + ".addon.client"]
+    client = sys.modules[name + ".addon.process.client"]
     client.backend_command = lambda python: [python, sys.argv[2], sys.argv[3], "well"]
     assert bpy.ops.understudy.generate(prompt="a person walks", seconds=2.0) == {"FINISHED"}
     assert bpy.context.scene.understudy.body.animation_data.action.name == "a person walks"
@@ -227,7 +227,7 @@ def test_the_command_hands_its_arguments_to_the_command_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """``blender --command understudy …`` runs understudy.backend.cli.main, and returns its exit code."""
-    from understudy.addon import command
+    from understudy.addon.process import command
 
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nfor last; do :; done\necho "$# $last"\nexit 7\n')

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.addon import render_cli
+from understudy.addon.render import cli as render_cli
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import write_clip
 
@@ -150,7 +150,7 @@ def test_a_missing_system_library_is_a_sentence(
 def test_a_failed_render_leaves_the_old_picture(
     clip_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from understudy.addon import scene
+    from understudy.addon.render import scene
 
     out = tmp_path / "old.png"
     out.write_bytes(b"old")
@@ -164,7 +164,7 @@ def test_a_failed_render_leaves_the_old_picture(
 def test_it_runs_as_a_child_and_ends_cleanly(clip_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "child.png"
     done = subprocess.run(
-        [sys.executable, "-m", "understudy.addon.render_cli", str(clip_file), "--out", str(out)]
+        [sys.executable, "-m", "understudy.addon.render.cli", str(clip_file), "--out", str(out)]
         + ["--engine", "cycles", "--samples", "1", "--resolution", "32x32", "--threads", "2"],
         capture_output=True,
         text=True,

@@ -157,7 +157,7 @@ def test_bones_that_do_not_inherit_and_locations_along_other_axes(root: str) -> 
 
 
 def test_the_operators_carry_a_bodys_motion_over_and_back() -> None:
-    from understudy.addon.keying import clip_from_action, key_clip
+    from understudy.addon.keying.keying import clip_from_action, key_clip
 
     scene = bpy.context.scene
     body = build("smplx")

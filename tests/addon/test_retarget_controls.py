@@ -109,7 +109,7 @@ def test_goals_poles_and_both_chains_are_keyed_and_the_switch_changes_nothing(
 ) -> None:
     obj, bones = character
     mapping, _ = key(obj, bending(), controls="ik")
-    from understudy.addon.actions import channels_of
+    from understudy.addon.keying.actions import channels_of
 
     channels = channels_of(obj.animation_data)
     assert channels is not None
@@ -187,7 +187,7 @@ def _state(obj: bpy.types.Object) -> tuple:
 
 
 def test_the_panels_choice_is_what_the_operator_keys(tmp_path: Path) -> None:
-    from understudy.addon.actions import channels_of
+    from understudy.addon.keying.actions import channels_of
     from understudy.backend.motion.npz import write_clip
 
     write_clip(bending(5), tmp_path / "walk.npz")
@@ -233,7 +233,7 @@ def test_controls_are_kept_with_the_mapping_as_a_file() -> None:
 @pytest.mark.parametrize("controls", ["ik feet", "bones"])
 def test_game_engines_get_what_the_controls_do(target: str, controls: str, tmp_path: Path) -> None:
     """The deforming bones of a control rig, written by the export's settings and read again."""
-    from understudy.addon.export_character import SUFFIX, write_character
+    from understudy.addon.files.export_character import SUFFIX, write_character
 
     scene = bpy.context.scene
     scene.render.fps = 24

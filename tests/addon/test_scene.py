@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from understudy.addon.framing import TRAVEL_LIMIT, frame_motion
+from understudy.addon.render.framing import TRAVEL_LIMIT, frame_motion
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.skeleton import INDEX
 
@@ -28,7 +28,7 @@ def _seen(clip: Clip, **options: object) -> np.ndarray:
     from bpy_extras.object_utils import world_to_camera_view
     from mathutils import Vector
 
-    from understudy.addon.scene import FIRST_FRAME, build_stage
+    from understudy.addon.render.scene import FIRST_FRAME, build_stage
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     stage = build_stage(bpy.context, clip, **options)  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ def test_a_single_frame_can_be_framed() -> None:
 def test_the_clip_plays_at_its_own_rate(fps: float) -> None:
     import bpy
 
-    from understudy.addon.scene import build_stage
+    from understudy.addon.render.scene import build_stage
 
     clip = _clip(frames=25, fps=fps)
     build_stage(bpy.context, clip)
@@ -84,7 +84,7 @@ def test_the_clip_plays_at_its_own_rate(fps: float) -> None:
 def test_a_fast_clip_is_shown_at_thirty() -> None:
     import bpy
 
-    from understudy.addon.scene import build_stage
+    from understudy.addon.render.scene import build_stage
 
     stage = build_stage(bpy.context, _clip(frames=121, fps=120.0))
     assert stage.clip.fps == 30 and bpy.context.scene.frame_end == len(stage.clip) == 31
@@ -93,7 +93,7 @@ def test_a_fast_clip_is_shown_at_thirty() -> None:
 def test_the_stage_is_lit_and_stands_on_a_floor() -> None:
     import bpy
 
-    from understudy.addon.scene import build_stage
+    from understudy.addon.render.scene import build_stage
 
     build_stage(bpy.context, _clip())
     assert sum(o.type == "LIGHT" for o in bpy.data.objects) == 3

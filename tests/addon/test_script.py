@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.addon import orders, script_panel, take_files
-from understudy.addon import script as script_module
-from understudy.addon.body import _armature
-from understudy.addon.client import backend
-from understudy.addon.keying import clip_from_action
+from understudy.addon.body.builtin import _armature
+from understudy.addon.keying.keying import clip_from_action
+from understudy.addon.perform import orders
+from understudy.addon.process.client import backend
+from understudy.addon.script import lines as script_module
+from understudy.addon.script import panel as script_panel
+from understudy.addon.takes import files as take_files
 
 Fake = Callable[[str], None]
 

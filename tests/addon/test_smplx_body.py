@@ -8,10 +8,10 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon.bodymap import BodyMap, find_body, is_smplx
-from understudy.addon.keying import clip_from_action, key_clip
-from understudy.addon.smplx_body import add_smplx_body, reshape, skin_of
-from understudy.addon.smplx_model import BodyModel, find_models, read_model
+from understudy.addon.body.bodymap import BodyMap, find_body, is_smplx
+from understudy.addon.body.smplx_body import add_smplx_body, reshape, skin_of
+from understudy.addon.body.smplx_model import BodyModel, find_models, read_model
+from understudy.addon.keying.keying import clip_from_action, key_clip
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
@@ -228,7 +228,7 @@ def test_imported_motion_is_not_changed_on_another_body(model: BodyModel) -> Non
 
 def test_an_armature_of_smplh_performs() -> None:
     """The official add-on's SMPL-H bodies have the same names, a root above, and neither jaw nor eyes."""
-    from understudy.addon.body import _armature
+    from understudy.addon.body.builtin import _armature
 
     armature = _armature(bpy.context, "SMPLH-male")
     bpy.ops.object.mode_set(mode="EDIT")

@@ -15,9 +15,9 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import sound
-from understudy.addon.body import _armature
-from understudy.addon.client import backend
+from understudy.addon.body.builtin import _armature
+from understudy.addon.perform import sound
+from understudy.addon.process.client import backend
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.clip import Clip
 

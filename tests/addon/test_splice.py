@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from understudy.addon.actions import channels_of
-from understudy.addon.body import _armature
-from understudy.addon.curve_keys import Keys
-from understudy.addon.keying import clip_from_action, evaluated
-from understudy.addon.splice import splice, why_not
+from understudy.addon.body.builtin import _armature
+from understudy.addon.keying.actions import channels_of
+from understudy.addon.keying.curve_keys import Keys
+from understudy.addon.keying.keying import clip_from_action, evaluated
+from understudy.addon.keying.splice import splice, why_not
 from understudy.backend.motion.clip import Clip
 
 

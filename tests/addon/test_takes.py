@@ -12,10 +12,12 @@ import bpy
 import numpy as np
 import pytest
 
-from understudy.addon import preview, take_files, takes_panel
-from understudy.addon.body import _armature
-from understudy.addon.client import backend
-from understudy.addon.takes import find
+from understudy.addon.body.builtin import _armature
+from understudy.addon.process.client import backend
+from understudy.addon.takes import files as take_files
+from understudy.addon.takes import panel as takes_panel
+from understudy.addon.takes import preview
+from understudy.addon.takes.records import find
 
 Fake = Callable[[str], None]
 

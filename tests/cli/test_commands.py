@@ -441,7 +441,7 @@ def renderer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 def test_render_puts_the_files_in_place(run: Run, clip_file: Path, tmp_path: Path, renderer: Any) -> None:
     renderer(
-        "a = sys.argv[1:]; assert a[0] == 'understudy.addon.render_cli', a\n"
+        "a = sys.argv[1:]; assert a[0] == 'understudy.addon.render.cli', a\n"
         "print('Fra:1 Mem:20M')\n"
         "open(a[a.index('--out') + 1], 'w').write(' '.join(a))\n"
         "open(a[a.index('--blend') + 1], 'w').write('blend')"

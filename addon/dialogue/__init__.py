@@ -1,0 +1,1 @@
+"""Two characters who talk to each other, in a scene."""

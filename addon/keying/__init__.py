@@ -1,0 +1,1 @@
+"""Clips become Actions and Actions become clips: keys, curves, loops and splices."""

@@ -1,0 +1,1 @@
+"""The built-in figure, made in code: its surface, its face and its skin weights."""

@@ -1,0 +1,1 @@
+"""Preferences: engine, device, packs, body models, cache, and what is installed."""

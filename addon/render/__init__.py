@@ -1,0 +1,1 @@
+"""Pictures and films of a motion, in a stage of their own."""

@@ -1,0 +1,1 @@
+"""The script: several prompts on the timeline, performed as one continuous motion."""

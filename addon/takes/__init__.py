@@ -1,0 +1,1 @@
+"""Takes: clips offered to the animator, previewed, compared, kept or thrown away."""
