@@ -30,8 +30,8 @@ from understudy.backend.motion.clip import Clip
 from understudy.training.data.item import Item
 from understudy.training.features.export import export_store
 from understudy.training.features.extract import extract
-from understudy.training.features.layouts import HUMANML3D, Layout
-from understudy.training.features.recover import recover_from_ric
+from understudy.backend.motion.fitting.layouts import HUMANML3D, Layout
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.training.features.skeletons import joints_for
 from understudy.training.features.statistics import Moments, mean_and_std
 from understudy.training.features.tasks import Settings

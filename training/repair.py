@@ -1,7 +1,4 @@
-"""What retargeting cannot know: single broken frames of a source, and feet that hover or sink a little.
-
-Both repairs are measured and small; neither touches a limb's direction except in a broken frame.
-"""
+"""Single broken frames of a source, found and replaced."""
 
 from __future__ import annotations
 
@@ -9,9 +6,7 @@ import numpy as np
 
 from ..backend.motion import rotations as rot
 from ..backend.motion.clip import Clip
-from ..backend.motion.contacts import SOLE_POINTS, detect_contacts
-from ..backend.motion.kinematics import forward_kinematics
-from ..backend.motion.skeleton import INDEX, PARTS
+from ..backend.motion.skeleton import PARTS
 
 TRUNK_JUMP, LIMB_JUMP = np.radians(17.0), np.radians(40.0)
 """Change in one frame of 1/30 s that is suspicious when the joint comes back at once."""
@@ -19,17 +14,6 @@ ROOT_JUMP = 0.45
 """Metres in 1/30 s that no person travels."""
 LONGEST_SPIKE = 3
 """Frames; a longer excursion is taken for motion."""
-REACH = 0.07
-"""Metres; a foot in contact further than this from the floor is not pulled to it."""
-SINK = 0.015
-"""Metres that a sole may sink into the floor before the body is lifted."""
-
-FLESH: dict[str, float] = {
-    "pelvis": 0.08, "left_hip": 0.07, "right_hip": 0.07, "spine2": 0.08, "spine3": 0.08, "head": 0.07,
-    "left_shoulder": 0.05, "right_shoulder": 0.05, "left_elbow": 0.03, "right_elbow": 0.03,
-    "left_wrist": 0.02, "right_wrist": 0.02, "left_knee": 0.04, "right_knee": 0.04,
-}  # fmt: skip
-"""Metres between a joint and the skin below it when the body part lies on the floor: lower it cannot be."""
 
 
 def remove_spikes(clip: Clip) -> tuple[Clip, int]:
@@ -124,56 +108,3 @@ def _refill(q: np.ndarray, bad: np.ndarray) -> np.ndarray:
     low, high = good[before], good[after]
     weight = np.where(high > low, (t - low) / np.maximum(high - low, 1), 0.0)
     return rot.slerp(q[low], q[high], np.clip(weight, 0, 1)[:, None])
-
-
-def foot_heights(clip: Clip) -> np.ndarray:
-    """(T, 2) height of the lowest point of the left and of the right sole, metres."""
-    joints, world = forward_kinematics(clip.poses[:, :12], clip.trans)
-    points = [joints[:, j, 1] + world[:, j, 1] @ np.array(offset) for j, offset in SOLE_POINTS]
-    half = len(SOLE_POINTS) // 2
-    return np.stack([np.min(points[:half], axis=0), np.min(points[half:], axis=0)], axis=1)
-
-
-def _body_heights(clip: Clip) -> np.ndarray:
-    """(T, N) height of the skin below the joints of :data:`FLESH`, metres."""
-    joints = clip.joints()
-    return np.stack([joints[:, INDEX[name], 1] - flesh for name, flesh in FLESH.items()], axis=1)
-
-
-def ground(clip: Clip) -> Clip:
-    """Raise and lower the whole body slowly so that standing feet are on the floor.
-
-    Another body's legs (left and right differ in a real person, thighs and shins have other shares)
-    leave the feet of an exact copy of the limb directions up to 2 cm off. The correction is the mean
-    height of the feet in contact, interpolated in between and smoothed over 0.1 s, so it never reads
-    as a motion of its own; where a sole or a lying body would still sink, the body is lifted out.
-    """
-    contacts = detect_contacts(clip)
-    standing = (contacts[:, [0, 2]] + contacts[:, [1, 3]]) > 0.5
-    height = foot_heights(clip)
-    standing &= np.abs(height) < REACH
-    count = standing.sum(axis=1)
-    shift = np.zeros(len(clip))
-    if count.any():
-        known = np.flatnonzero(count)
-        mean = (height * standing).sum(axis=1)[known] / count[known]
-        shift = -_smooth(np.interp(np.arange(len(clip)), known, mean), 0.1 * clip.fps)
-    lowest = np.minimum(height.min(axis=1), _body_heights(clip).min(axis=1))
-    sunk = np.maximum(-(lowest + shift) - SINK, 0.0)
-    if sunk.any():
-        shift = shift + _smooth(_widest(sunk, int(round(0.1 * clip.fps))), 0.05 * clip.fps)
-    trans = clip.trans + np.stack([np.zeros_like(shift), shift, np.zeros_like(shift)], axis=1)
-    return clip.replace(trans=trans)
-
-
-def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian with the ends held."""
-    radius = max(int(np.ceil(3 * sigma)), 1)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return np.convolve(np.pad(values, radius, mode="edge"), kernel / kernel.sum(), mode="valid")
-
-
-def _widest(values: np.ndarray, radius: int) -> np.ndarray:
-    """Running maximum."""
-    padded = np.pad(values, radius, mode="edge")
-    return np.max([padded[k : k + len(values)] for k in range(2 * radius + 1)], axis=0)

@@ -23,6 +23,8 @@ import numpy as np
 from ..backend.motion import rotations as rot
 from ..backend.motion.alignment import swing
 from ..backend.motion.clip import Clip
+from ..backend.motion.fitting.rest import relaxed_hands
+from ..backend.motion.grounding import STILL, speed
 from ..backend.motion.skeleton import (
     INDEX,
     J0,
@@ -33,9 +35,6 @@ from ..backend.motion.skeleton import (
 )  # fmt: skip
 from ..backend.motion.stance import leg_length
 from .formats.source import SourceMotion
-
-STILL = 0.25
-"""Metres a second: a foot slower than this (ankle and ball both) may be standing on something."""
 
 
 @dataclass(frozen=True)
@@ -248,13 +247,6 @@ def sole_tilt(motion: SourceMotion, standing: np.ndarray, foot: Foot, *, toes: b
     return float(share * pitch_of + (1 - share) * typical), float(share * roll_of)
 
 
-def speed(points: np.ndarray, fps: float) -> np.ndarray:
-    """Central-difference speed (T,) of points (T, 3)."""
-    if len(points) < 2:
-        return np.zeros(len(points))
-    return np.linalg.norm(np.gradient(points, axis=0), axis=-1) * fps
-
-
 def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
     """The same of the source, the mean of both legs."""
     lengths = [
@@ -263,22 +255,3 @@ def source_leg_length(motion: SourceMotion, rig: Rig) -> float:
         for a, b in itertools.pairwise(leg)
     ]
     return float(np.sum(lengths) / len(rig.legs))
-
-
-def relaxed_hands() -> np.ndarray:
-    """(55, 3) axis-angle of loosely curled fingers, zero elsewhere; for sources without fingers.
-
-    Our own values: knuckles 15 to 25 degrees, growing towards the little finger, middle joints a little
-    more, end joints less, as a hand hangs at rest.
-    """
-    pose = np.zeros((NUM_JOINTS, 3))
-    curl = {"index": (14, 22, 12), "middle": (20, 26, 14), "ring": (24, 28, 15), "pinky": (26, 26, 14)}
-    for side, sign in (("left", -1.0), ("right", 1.0)):
-        for finger, degrees in curl.items():
-            for i, angle in enumerate(degrees, 1):
-                pose[INDEX[f"{side}_{finger}{i}"], 2] = sign * np.radians(angle)
-        for i, angle in enumerate((8, 10, 12), 1):
-            pose[INDEX[f"{side}_thumb{i}"]] = (
-                np.radians(angle) * np.array([0.3, -sign * 0.7, sign * 0.5]) * 0.8
-            )
-    return pose

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backend.motion.clip import Clip
+from ..backend.motion.grounding import foot_heights
 from ..backend.motion.kinematics import forward_kinematics
 from ..backend.motion.skeleton import INDEX
 from .formats.source import SourceMotion
-from .repair import foot_heights
 from .retarget import Drive, Rig
 
 STANDING_SPEED = 0.2

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.clip import Clip, resample
+from understudy.backend.motion.grounding import foot_heights
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.data import amass
 from understudy.training.data.amass_files import AmassFiles, name_of_path, sequence_key, sequence_name
 from understudy.training.data.amass_fps import Rate, listed_rate, true_rate
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.raw import Raw
-from understudy.training.repair import foot_heights
 
 from .makers import amass as made
 from .makers import babel as made_babel

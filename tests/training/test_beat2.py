@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
+from understudy.backend.motion.grounding import foot_heights
 from understudy.backend.motion.skeleton import INDEX
 from understudy.backend.speech.textgrid import Label, read_textgrid
 from understudy.training.data import beat2
@@ -22,7 +23,6 @@ from understudy.training.data.beat2 import Take
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.making import make
 from understudy.training.data.raw import Raw
-from understudy.training.repair import foot_heights
 
 from .makers import beat2 as maker
 from .makers.beat2 import SEM, TAKE, WORDS

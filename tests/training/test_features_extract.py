@@ -15,10 +15,7 @@ from understudy.backend.errors import BadInput
 from understudy.backend.motion import clip as clips
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
-from understudy.backend.motion.skeleton import INDEX, J0, MIRROR, rest_joints
-from understudy.training import cli
-from understudy.training.features.extract import extract, extract_all
-from understudy.training.features.layouts import (
+from understudy.backend.motion.fitting.layouts import (
     HUMANML3D,
     KIT,
     WHOLEBODY,
@@ -27,7 +24,10 @@ from understudy.training.features.layouts import (
     body_of,
     layout_of,
 )
-from understudy.training.features.recover import recover_from_ric, recover_from_rot
+from understudy.backend.motion.fitting.recover import recover_from_ric, recover_from_rot
+from understudy.backend.motion.skeleton import INDEX, J0, MIRROR, rest_joints
+from understudy.training import cli
+from understudy.training.features.extract import extract, extract_all
 from understudy.training.features.skeletons import joints_for, select_joints
 
 LAYOUTS = (HUMANML3D, KIT, WHOLEBODY, WHOLEBODY_SYNTALKER)

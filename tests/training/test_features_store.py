@@ -16,14 +16,14 @@ from understudy.backend.errors import BadInput
 from understudy.backend.motion import clip as clips
 from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.fitting.layouts import HUMANML3D, KIT, WHOLEBODY
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.backend.motion.skeleton import J0
 from understudy.training import cli
 from understudy.training.data.item import Item
 from understudy.training.data.parquet import TableWriter
 from understudy.training.features.export import export_folder, export_store
 from understudy.training.features.extract import extract
-from understudy.training.features.layouts import HUMANML3D, KIT, WHOLEBODY
-from understudy.training.features.recover import recover_from_ric
 from understudy.training.features.skeletons import joints_for
 from understudy.training.features.statistics import Moments, mean_and_std, of_files
 from understudy.training.features.tasks import Settings, identity_of

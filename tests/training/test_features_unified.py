@@ -13,11 +13,11 @@ from understudy.backend.errors import BadInput
 from understudy.backend.motion import clip as clips
 from understudy.backend.motion import rotations
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.fitting.layouts import WHOLEBODY
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.backend.motion.skeleton import J0
 from understudy.training.features.extract import extract
-from understudy.training.features.layouts import WHOLEBODY
 from understudy.training.features.placement import Frame, invert, place, relative
-from understudy.training.features.recover import recover_from_ric
 from understudy.training.features.skeletons import joints_for
 from understudy.training.features.unified import clip_of, frames_of, read_unified, to_bytes, unify
 

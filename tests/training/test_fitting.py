@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations as rot
 from understudy.backend.motion.clip import Clip, mirror, rotate_world
+from understudy.backend.motion.fitting.body import OURS
+from understudy.backend.motion.fitting.finish import finish
+from understudy.backend.motion.fitting.fit import fit_joints
+from understudy.backend.motion.fitting.noise import jitter, steadied
+from understudy.backend.motion.fitting.points import EXTRAS
+from understudy.backend.motion.fitting.rest import relaxed_hands
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX, JOINT_NAMES, REST_OFFSETS
-from understudy.training.fitting.body import OURS
-from understudy.training.fitting.finish import finish
-from understudy.training.fitting.fit import fit_joints
-from understudy.training.fitting.noise import jitter, steadied
-from understudy.training.fitting.points import EXTRAS
-from understudy.training.retarget import relaxed_hands
 
 BODY = JOINT_NAMES[:22]
 HANDS = tuple(name for name in JOINT_NAMES if name not in ("jaw", "left_eye_smplhf", "right_eye_smplhf"))

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
+from understudy.backend.motion.fitting.layouts import HUMANML3D
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.data import humanml3d, t2m_layout
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.raw import Raw
-from understudy.training.features.layouts import HUMANML3D
 
 from .makers import humanml3d as maker
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations as rot
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.grounding import foot_heights
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.data import interhuman, two_people
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.raw import Raw
 from understudy.training.data.two_people import common_floor, contact_frames, interaction_type, roles
-from understudy.training.repair import foot_heights
 
 from .makers import interhuman as maker
 

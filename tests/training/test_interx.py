@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from understudy.backend.errors import BadInput
 from understudy.backend.motion import rotations as rot
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.grounding import foot_heights
 from understudy.training.data import interx
 from understudy.training.data.interx_texts import Division, Judged
 from understudy.training.data.job import Converted, Job
 from understudy.training.data.raw import Raw
-from understudy.training.repair import foot_heights
 
 from .makers import interhuman as people
 from .makers import interx as maker

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
+from understudy.backend.motion.fitting.axes import left_is_left, upright
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.data import kit_ml
 from understudy.training.data.job import Job
 from understudy.training.data.raw import Raw
-from understudy.training.fitting.axes import left_is_left, upright
 
 from .makers import humanml3d as walk
 from .makers import kit as maker

@@ -265,8 +265,8 @@ def test_rotations_that_are_not_told_follow_from_those_that_are(
 
 
 def test_the_fitting_takes_it_as_its_prior(trained: tuple[PosePrior, dict[str, float]]) -> None:
+    from understudy.backend.motion.fitting.fit import fit_joints
     from understudy.backend.motion.skeleton import INDEX
-    from understudy.training.fitting.fit import fit_joints
 
     truth = a_clip(people(12, seed=7))
     names = [name for name in INDEX if INDEX[name] < 22 and name not in ("left_wrist", "left_elbow")]

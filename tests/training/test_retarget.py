@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.grounding import floor_height
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.rotations import axis_angle_to_matrix, geodesic_angle
 from understudy.backend.motion.skeleton import INDEX, J0, NUM_JOINTS, rest_joints
@@ -15,7 +16,6 @@ from understudy.training.data import cmu
 from understudy.training.data.job import Job
 from understudy.training.data.raw import Raw
 from understudy.training.data.sets import OPEN, jobs_of, source_of
-from understudy.training.floor import floor_height
 from understudy.training.formats.source import SourceMotion
 from understudy.training.retarget import Drive, Foot, Rig, leg_length, retarget
 from understudy.training.verify import bone_angles, left_is_left, standing_feet

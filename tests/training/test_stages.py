@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from understudy.backend.errors import BadInput
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import clip_from_features, features_from_clip
+from understudy.backend.motion.fitting.layouts import layout_of
 from understudy.backend.motion.npz import write_clip
 from understudy.training.actions import action_of
 from understudy.training.augment import extend, find_cycle
@@ -20,7 +21,6 @@ from understudy.training.data.captions import mirror_caption
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
 from understudy.training.dataset import load_corpus
-from understudy.training.features.layouts import layout_of
 from understudy.training.metrics import Neighbours, descriptor
 from understudy.training.stages import diffusion, language, tokenizer
 from understudy.training.stages.common import load_config

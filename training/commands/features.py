@@ -100,8 +100,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> Any:
+    from ...backend.motion.fitting.layouts import layout_of
     from ..features.export import Settings
-    from ..features.layouts import layout_of
     from ..features.skeletons import select_joints
     from ..features.statistics import read_array
 
@@ -121,9 +121,9 @@ def _settings(arguments: argparse.Namespace) -> Any:
 
 
 def _one_file(arguments: argparse.Namespace) -> int:
+    from ...backend.motion.fitting.recover import recover_from_ric, recover_from_rot
     from ..features.extract import extract
     from ..features.files import npy_bytes, write_whole
-    from ..features.recover import recover_from_ric, recover_from_rot
     from ..features.skeletons import select_joints
     from ..features.statistics import read_array
 

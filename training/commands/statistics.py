@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from ...backend.motion.fitting.layouts import layout_of
     from ..features.files import npy_bytes, write_whole
-    from ..features.layouts import layout_of
     from ..features.statistics import mean_and_std, of_files
 
     if not arguments.features.is_dir():

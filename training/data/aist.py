@@ -26,8 +26,8 @@ from ...backend.errors import BadInput
 from ...backend.motion import rotations as rot
 from ...backend.motion.clip import Clip, resample
 from ...backend.motion.dialects import SMPLH_J0
+from ...backend.motion.fitting.fit import fit_joints
 from ...backend.motion.skeleton import J0, NUM_JOINTS
-from ..fitting.fit import fit_joints
 from ..formats.beats import beat_frames, find_beats, onset_strength, read_audio
 from ..formats.pickles import read_pickle
 from .item import Item, Split

@@ -19,9 +19,9 @@ import numpy as np
 from ...backend.motion import rotations
 from ...backend.motion.clip import Clip
 from ...backend.motion.filters import gaussian
+from ...backend.motion.grounding import ground
 from ...backend.motion.skeleton import INDEX, REST_OFFSETS
 from ...backend.speech.arms import MIRRORED, reach
-from ..repair import ground
 from .item import Item
 from .job import FPS, Job
 from .raw import Raw

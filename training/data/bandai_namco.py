@@ -23,11 +23,10 @@ import numpy as np
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip
+from ...backend.motion.grounding import ground, place_on_floor
 from ...backend.motion.skeleton import CONTACT_REST_HEIGHTS
-from ..floor import place_on_floor
 from ..formats import bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..repair import ground
 from ..retarget import Rig, leg_length, retarget, source_leg_length
 from . import rigs_bvh
 from .item import Item

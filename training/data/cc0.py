@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 from ...backend.motion.clip import Clip
-from ..floor import place_on_floor, rest_floor
+from ...backend.motion.grounding import foot_heights, ground, place_on_floor
+from ..floor import rest_floor
 from ..formats import gltf
 from ..formats.source import SourceMotion
-from ..repair import foot_heights, ground
 from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item

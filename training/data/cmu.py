@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ...backend.motion.clip import Clip
-from ..floor import floor_height, place_on_floor
+from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import asf, bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..repair import ground, remove_spikes
+from ..repair import remove_spikes
 from ..retarget import Rig, retarget
 from . import rigs
 from .captions import Captions

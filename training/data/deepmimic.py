@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...backend.motion.clip import Clip
-from ..floor import floor_height, place_on_floor
+from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import deepmimic
 from ..formats.source import SourceMotion
-from ..repair import ground, remove_spikes
+from ..repair import remove_spikes
 from ..retarget import Rig, retarget
 from . import rigs
 from .item import Item

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...backend.errors import BadInput
+from ...backend.motion.fitting.finish import finish
+from ...backend.motion.fitting.fit import fit_joints
+from ...backend.motion.fitting.layouts import HUMANML3D
 from ...backend.motion.skeleton import JOINT_NAMES
-from ..features.layouts import HUMANML3D
-from ..fitting.finish import finish
-from ..fitting.fit import fit_joints
 from . import t2m_layout
 from .amass_fps import listed_rate
 from .humanml3d_index import Cut, read_index, step_of

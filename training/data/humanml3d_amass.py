@@ -16,7 +16,7 @@ from typing import Any
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import mirror, resample
-from ..floor import place_on_floor
+from ...backend.motion.grounding import place_on_floor
 from .amass import MARKS, arguments_of, attribution, read_amass
 from .amass_files import AmassFiles, AmassSequence
 from .amass_fps import listed_rate, stated_rate

@@ -14,10 +14,9 @@ import numpy as np
 from ...backend.errors import BadInput
 from ...backend.motion import rotations as rot
 from ...backend.motion.clip import Clip
+from ...backend.motion.fitting.fit import fit_joints
+from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ...backend.motion.skeleton import J0
-from ..fitting.fit import fit_joints
-from ..floor import floor_height, place_on_floor
-from ..repair import ground
 
 FITTED: dict[str, int] = {
     "pelvis": 0, "spine2": 1, "neck": 2, "head": 3,

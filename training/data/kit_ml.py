@@ -24,11 +24,11 @@ from typing import Literal
 import numpy as np
 
 from ...backend.errors import BadInput
+from ...backend.motion.fitting.axes import left_is_left, upright
+from ...backend.motion.fitting.finish import finish
+from ...backend.motion.fitting.fit import fit_joints
+from ...backend.motion.fitting.layouts import KIT
 from ...backend.motion.skeleton import INDEX, JOINT_NAMES, MIRROR
-from ..features.layouts import KIT
-from ..fitting.axes import left_is_left, upright
-from ..fitting.finish import finish
-from ..fitting.fit import fit_joints
 from ..formats.source import frame_picks
 from . import t2m_layout
 from .captions import Caption

@@ -18,10 +18,10 @@ import numpy as np
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip, resample
+from ...backend.motion.grounding import foot_heights
 from ...backend.motion.skeleton import PARTS
 from ..formats.ntu import FPS as SOURCE_FPS
 from ..formats.ntu import JOINTS
-from ..repair import foot_heights
 from . import kinect
 from .item import Item
 from .job import FPS, Job

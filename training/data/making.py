@@ -20,8 +20,8 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import archive, npz
 from ...backend.motion.clip import Clip
 from ...backend.motion.contacts import detect_contacts
+from ...backend.motion.grounding import foot_heights
 from ..canonical.measure import measured
-from ..repair import foot_heights
 from .item import Item
 from .job import FPS, Converted, Job
 from .metadata import EnhancedMetadata

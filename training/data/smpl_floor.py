@@ -11,8 +11,7 @@ import numpy as np
 
 from ...backend.motion.clip import Clip, move
 from ...backend.motion.contacts import detect_contacts
-from ..floor import floor_height, place_on_floor
-from ..repair import foot_heights
+from ...backend.motion.grounding import floor_height, foot_heights, place_on_floor
 
 FARTHEST = 0.05
 """Metres between the standing level and the soles; more is no standing foot."""

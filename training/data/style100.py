@@ -16,10 +16,9 @@ import numpy as np
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip
-from ..floor import floor_height, place_on_floor
+from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..repair import ground
 from ..retarget import Rig, retarget
 from . import rigs_bvh
 from .item import Item, Split

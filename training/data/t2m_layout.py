@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from ...backend.errors import BadInput
-from ..features.layouts import Layout
-from ..features.recover import recover_from_ric
+from ...backend.motion.fitting.layouts import Layout
+from ...backend.motion.fitting.recover import recover_from_ric
 from .captions import Caption, mirror_caption, parse_captions
 from .humanml3d_texts import Texts
 from .item import Item, Split

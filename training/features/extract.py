@@ -17,7 +17,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ...backend.errors import BadInput
-from .layouts import SMOOTHING, Layout
+from ...backend.motion.fitting.layouts import SMOOTHING, Layout
 
 SHORTEST = 1e-9
 """A bone shorter than this, in the layout's unit, has no direction."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...backend.errors import BadInput
 from ...backend.motion.clip import Clip
+from ...backend.motion.fitting.layouts import Layout
 from ...backend.motion.kinematics import forward_kinematics
 from ...backend.motion.skeleton import INDEX, NUM_BODY_JOINTS, NUM_JOINTS
-from .layouts import Layout
 
 _MIDFOOT = 0.35
 """Where KIT's turning joint of the foot lies between ankle and toe, as a share of the way."""

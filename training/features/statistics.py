@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ...backend.errors import BadInput
-from .layouts import Layout
+from ...backend.motion.fitting.layouts import Layout
 
 FEAT_BIAS = 5.0
 """By how much T2M's training lowers the deviation of the root and of the contacts, so that they weigh more."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.motion.fitting.layouts import Layout
 from ..data.item import Item
-from .layouts import Layout
 
 VERSION = 1
 """Raised whenever the features change, so that a folder of older ones is not mixed with them."""

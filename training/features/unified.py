@@ -27,12 +27,12 @@ from ...backend.errors import BadInput
 from ...backend.motion import clip as clips
 from ...backend.motion import rotations
 from ...backend.motion.clip import Clip
+from ...backend.motion.fitting.layouts import WHOLEBODY, Layout
+from ...backend.motion.fitting.recover import recover_from_ric
 from ...backend.motion.skeleton import J0, NUM_EXPRESSIONS, PARENTS
 from .extract import extract_all, facing
 from .files import npz_bytes
-from .layouts import WHOLEBODY, Layout
 from .placement import Frame, relative
-from .recover import recover_from_ric
 from .skeletons import joints_for
 
 FPS = 30.0

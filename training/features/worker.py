@@ -15,12 +15,12 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion import clip as clips
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip
+from ...backend.motion.fitting.recover import recover_from_ric
 from ..data.captions import mirror_caption
 from ..data.item import Item
 from . import unified as unify_module
 from .extract import extract
 from .files import npy_bytes, write_whole
-from .recover import recover_from_ric
 from .skeletons import joints_for, select_joints
 from .statistics import Moments, read_array
 from .tasks import Settings, Task, identity_of

@@ -12,10 +12,10 @@ import numpy as np
 from understudy.backend.motion import rotations as rot
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.dialects import SMPLH_J0
+from understudy.backend.motion.fitting.points import EXTRAS
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import CONTACT_JOINTS, CONTACT_REST_HEIGHTS, INDEX, J0
 from understudy.training.data.aist import COCO
-from understudy.training.fitting.points import EXTRAS
 
 SCALING = 93.7
 FPS = 60.0

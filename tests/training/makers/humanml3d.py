@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.fitting.layouts import HUMANML3D, Layout
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.backend.motion.skeleton import CONTACT_REST_HEIGHTS, INDEX, J0
 from understudy.training.features.extract import extract
-from understudy.training.features.layouts import HUMANML3D, Layout
-from understudy.training.features.recover import recover_from_ric
 
 FPS = 20.0
 CAPTION = "a person walks forward with the left arm out"

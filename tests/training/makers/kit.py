@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from understudy.backend.motion.fitting.layouts import KIT
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.features.extract import extract
-from understudy.training.features.layouts import KIT
-from understudy.training.features.recover import recover_from_ric
 
 from . import humanml3d
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...backend.motion import rotations as rot
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS
-from ..retarget import relaxed_hands
+from .. import rotations as rot
+from ..skeleton import INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS
 from .gaps import nearest_seen
+from .rest import rest_pose
 from .twist import angle_about, dot, limb_twist, unit
 
 _ARM_MIDDLE, _LEG_MIDDLE = (0.6, -0.5, 0.6), (0.15, -0.85, 0.5)
@@ -27,7 +27,6 @@ bend about an axis 15 degrees from the vertical, retargeted CMU subjects about o
 _FOOT_HINT = 8.0
 """Weight of the foot's heading for the twist of the thigh; a leg bent by 19 degrees says as much. In
 conversation (BEAT2) people stand on nearly straight legs, whose slight sideways bend is no hinge."""
-_ARMS_DOWN = np.radians(65.0)
 _FOOT_FREE = 0.12
 """Metres above the lowest ankles from which a foot without points hangs in line with its shin."""
 _RELAX = 1.0
@@ -125,13 +124,6 @@ def locals_of(solution: Solution, fps: float) -> np.ndarray:
             local[:, j] = _through_gaps(local[:, j], seen[:, j], rest[j] if parent >= 0 else None, fps)
             world[:, j] = local[:, j] if parent < 0 else world[:, parent] @ local[:, j]
     return local
-
-
-def rest_pose() -> np.ndarray:
-    """(55, 3) axis-angle of a body at rest: arms hanging, fingers relaxed."""
-    pose = relaxed_hands()
-    pose[INDEX["left_shoulder"], 2], pose[INDEX["right_shoulder"], 2] = -_ARMS_DOWN, _ARMS_DOWN
-    return pose
 
 
 def _through_gaps(local: np.ndarray, seen: np.ndarray, rest: np.ndarray | None, fps: float) -> np.ndarray:

@@ -10,9 +10,8 @@ least-squares solution a single banded system.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
-from ...backend.motion import rotations as rot
+from .. import rotations as rot
 
 BENT = 0.6
 """Sine of the bend (37 degrees) from which the plane of a limb is believed fully."""
@@ -73,10 +72,21 @@ def track(angles: np.ndarray, weights: np.ndarray, fps: float) -> np.ndarray:
     diagonal = weights + _NATURAL
     diagonal[1:] += stiff
     diagonal[:-1] += stiff
-    bands = np.stack([np.concatenate([[0.0], np.full(len(angles) - 1, -stiff)]), diagonal])
-    wanted = weights * np.exp(1j * angles) + _NATURAL
-    both = solveh_banded(bands, np.stack([wanted.real, wanted.imag], axis=1))
-    return np.arctan2(both[:, 1], both[:, 0])
+    return np.angle(_banded(diagonal, -stiff, weights * np.exp(1j * angles) + _NATURAL))
+
+
+def _banded(diagonal: np.ndarray, beside: float, right: np.ndarray) -> np.ndarray:
+    """Solve a system (T,) whose matrix has ``diagonal`` (T,) and ``beside`` next to it: down and up once."""
+    known = right.tolist()
+    pivots = diagonal.tolist()
+    for t in range(1, len(known)):
+        factor = beside / pivots[t - 1]
+        pivots[t] -= factor * beside
+        known[t] -= factor * known[t - 1]
+    known[-1] /= pivots[-1]
+    for t in range(len(known) - 2, -1, -1):
+        known[t] = (known[t] - beside * known[t + 1]) / pivots[t]
+    return np.array(known)
 
 
 def limb_twist(

@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from ...backend.errors import BadInput
-from ...backend.motion.rotations import matrix_from_6d
+from ...errors import BadInput
+from ..rotations import matrix_from_6d
 from .layouts import Layout
 
 

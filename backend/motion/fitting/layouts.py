@@ -14,8 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ...backend.errors import BadInput
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, REST_OFFSETS
+from ...errors import BadInput
+from ..skeleton import INDEX, JOINT_NAMES, REST_OFFSETS
 
 SMOOTHING = 20.0
 """Frames: the standard deviation of the filter over the facing direction, the same at every frame rate."""

@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from ...backend.errors import BadInput
-from ...backend.motion import rotations as rot
-from ...backend.motion.clip import Clip
-from ...backend.motion.skeleton import INDEX, PARTS, REST_OFFSETS
-from ..retarget import leg_length
+from ...errors import BadInput
+from .. import rotations as rot
+from ..clip import Clip
+from ..skeleton import INDEX, PARTS, REST_OFFSETS
+from ..stance import leg_length
 from . import analytic
 from .body import OURS, Body, body_of_source
 from .gaps import bridge

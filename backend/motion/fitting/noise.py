@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...backend.motion import filters
+from .. import filters
 
 TOLERATED = 0.004
 """Metres: joints of motion capture and of body models jitter less; depth cameras and triangulated images more."""

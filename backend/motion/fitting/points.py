@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...backend.errors import BadInput
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS, REST_OFFSETS
+from ...errors import BadInput
+from ..skeleton import INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS, REST_OFFSETS
 
 _HALF_EXTRAS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "left_toe_tip": ("left_foot", (0.0, -0.016, 0.065)),

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...backend.motion import filters
-from ...backend.motion import rotations as rot
-from ...backend.motion.skeleton import PARENTS
+from .. import filters
+from .. import rotations as rot
+from ..skeleton import PARENTS
 from .body import Body
 from .points import carrier
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...backend.motion.kinematics import forward_kinematics_matrices
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS
+from ..kinematics import forward_kinematics_matrices
+from ..skeleton import INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS
 from .points import EXTRAS
 
 _HIPS = (INDEX["left_hip"], INDEX["right_hip"])
