@@ -27,11 +27,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip
+from understudy.backend.motion.fitting.layouts import HUMANML3D, Layout
+from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.training.data.item import Item
 from understudy.training.features.export import export_store
 from understudy.training.features.extract import extract
-from understudy.backend.motion.fitting.layouts import HUMANML3D, Layout
-from understudy.backend.motion.fitting.recover import recover_from_ric
 from understudy.training.features.skeletons import joints_for
 from understudy.training.features.statistics import Moments, mean_and_std
 from understudy.training.features.tasks import Settings
