@@ -19,8 +19,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..allocation import keep_freed_memory
 from ..errors import BadInput, JobFailed, UnderstudyError
 from . import generate, render
+from .batch_groups import grouped
 from .batch_workers import Results, in_processes, in_ray, places
 from .common import Bar, Staged, save_clip
 from .jobs import BatchJob, arguments_of, read_jobs, render_arguments
@@ -28,10 +30,6 @@ from .junit import junit
 
 WARM = 2
 """Packs kept in memory at a time."""
-ALIKE = ("pack", "device", "engine", "seconds", "samples", "steps")
-"""Settings that jobs made together share."""
-TOGETHER, SECONDS_TOGETHER, USUAL = 16, 160.0, 6.0
-"""Jobs, and seconds of motion, that are made together at most; and how long a motion is that may end when it wants."""
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -138,26 +136,21 @@ class Batch:
         elif where:
             done = in_processes(self, groups, where)
         else:
+            if len(groups) < len(jobs):
+                keep_freed_memory()
             done = (self.do_together(group) for group in groups)  # type: ignore[misc]
         for results in done:
             yield from results
 
     def _groups(self, jobs: list[BatchJob], workers: int) -> list[list[BatchJob]]:
-        """Jobs that are made together: prompts that agree in all that decides how long the models are at work."""
-        groups: list[list[BatchJob]] = []
-        open_ones: dict[Any, list[BatchJob]] = {}
-        fair = -(-len(jobs) // workers)
-        for job in jobs:
-            with self._request(job) as (_, params):
-                alone = params.speech or params.script or params.edit or params.constraints
-                key = None if alone else tuple(getattr(params, name) for name in ALIKE)
-                at_once = int(SECONDS_TOGETHER / ((params.seconds or USUAL) * params.samples))
-            group = open_ones.get(key)
-            if group is None or key is None or len(group) >= max(1, min(at_once, TOGETHER, fair)):
-                group = open_ones[key] = []
-                groups.append(group)
-            group.append(job)
-        return groups
+        """Jobs that are made together."""
+
+        def asked() -> Iterator[tuple[BatchJob, Any]]:
+            for job in jobs:
+                with self._request(job) as (_, params):
+                    yield job, params
+
+        return grouped(asked(), workers)
 
     def do_together(self, jobs: list[BatchJob]) -> Iterator[dict[str, Any]]:
         """Jobs of one group, whatever becomes of each; the time of the models is divided among them."""

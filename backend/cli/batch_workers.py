@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import machine
+from ..allocation import keep_freed_memory
 from ..errors import BadInput, JobFailed
 from .common import Staged
 from .jobs import BatchJob
@@ -57,6 +58,7 @@ _batch: Batch | None = None
 def _begin(queue: Any, batch: Batch) -> None:
     global _batch
     os.environ.update(queue.get())
+    keep_freed_memory()
     _batch = batch
 
 

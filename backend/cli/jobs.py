@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import re
@@ -187,6 +188,7 @@ def render_arguments(
     return _parser(render).parse_args(command)
 
 
+@functools.cache
 def _parser(module: Any) -> argparse.ArgumentParser:
     parent = Parser(prog="understudy")
     commands = parent.add_subparsers()

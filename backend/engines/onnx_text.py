@@ -6,7 +6,7 @@ cosine to the original above 0.999. The torch engine rounds them likewise, so th
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,10 @@ from .onnx_weights import read_index, read_weights
 
 GRAPH = Path(__file__).parent / "text"
 """Folder of the graph; written by ``understudy-train export-onnx --text``."""
+REMEMBERED = 256
+"""Prompts."""
+AT_ONCE = 16
+"""Prompts in one call."""
 
 
 class OnnxTextEncoder:
@@ -41,17 +45,33 @@ class OnnxTextEncoder:
             restored(state, "embeddings.position_embeddings.weight")[:MAX_WORDS]
             + restored(state, "embeddings.token_type_embeddings.weight")[0]
         )
-        self._one = lru_cache(maxsize=256)(self._encode_one)
+        self._known: OrderedDict[str, np.ndarray] = OrderedDict()
 
-    def _encode_one(self, prompt: str) -> np.ndarray:
-        """Token embeddings (W, 384) of a normalised prompt."""
-        ids = self._tokenizer.encode(prompt).ids
-        rows = {name: value[ids] for name, value in self._words.items()}
-        words = restored(rows, "embeddings.word_embeddings.weight") + self._places[: len(ids)]
-        hidden = self._session({"words": words[None], "mask": np.ones((1, len(ids)), np.int32)})[0]
-        tokens: np.ndarray = hidden[0]
-        return tokens
+    def _read(self, prompts: list[str]) -> list[np.ndarray]:
+        """Token embeddings (W, 384) of each normalised prompt."""
+        ids = [self._tokenizer.encode(prompt).ids for prompt in prompts]
+        width = max(map(len, ids))
+        words = np.zeros((len(ids), width, self._places.shape[1]), np.float32)
+        mask = np.zeros((len(ids), width), np.int32)
+        for row, own in enumerate(ids):
+            rows = {name: value[own] for name, value in self._words.items()}
+            embedded = restored(rows, "embeddings.word_embeddings.weight")
+            words[row, : len(own)], mask[row, : len(own)] = embedded + self._places[: len(own)], 1
+        hidden = self._session({"words": words, "mask": mask})[0]
+        return [values[: len(own)] for values, own in zip(hidden, ids, strict=True)]
 
     def encode(self, prompts: list[str]) -> TextEmbedding:
         """Embeddings of prompts, padded to the longest."""
-        return padded([self._one(normalize_prompt(prompt)) for prompt in prompts])
+        wanted = [normalize_prompt(prompt) for prompt in prompts]
+        missing = sorted({prompt for prompt in wanted if prompt not in self._known}, key=len)
+        fresh: dict[str, np.ndarray] = {}
+        for first in range(0, len(missing), AT_ONCE):
+            several = missing[first : first + AT_ONCE]  # of like length, so that little is padded
+            fresh |= zip(several, self._read(several), strict=True)
+        result = padded([fresh[prompt] if prompt in fresh else self._known[prompt] for prompt in wanted])
+        self._known |= fresh
+        for prompt in wanted:
+            self._known.move_to_end(prompt)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return result

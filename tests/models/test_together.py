@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from understudy.backend.engines.together import perform_together
+from understudy.backend.engines.together import CPU_ROWS, perform_together
 from understudy.backend.errors import BadInput, Cancelled
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
@@ -66,6 +66,28 @@ def test_prompts_of_one_length_share_every_model_call(
     calls.clear()
     pipeline.generate(requests_of(pipeline, ALIKE)[0])
     assert together == [len(ALIKE) * rows for rows in calls] and together
+
+
+def test_a_processor_gets_the_denoiser_in_small_portions(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, list[int]] = {"denoise": [], "plan_step": []}
+
+    def counting(name: str, at: int) -> None:
+        made = getattr(pipeline.engine, name)
+
+        def counted(*values: Any, **more: Any) -> Any:
+            calls[name].append(len(values[at]))
+            return made(*values, **more)
+
+        monkeypatch.setattr(pipeline.engine, name, counted)
+
+    counting("denoise", 0)
+    counting("plan_step", 1)
+    wishes = [{"prompt": "a person walks", "seconds": 2.0, "seed": seed} for seed in range(11)]
+    found = perform_together(pipeline, requests_of(pipeline, wishes))
+    assert not any(isinstance(one, BaseException) for one in found)
+    assert max(calls["denoise"]) <= CPU_ROWS < min(calls["plan_step"])
 
 
 def test_a_request_that_fails_leaves_the_others_alone(pipeline: Pipeline) -> None:

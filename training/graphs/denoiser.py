@@ -103,8 +103,9 @@ def _conditioning(graph: Graph, config: DiffusionConfig) -> tuple[str, str, str]
 def _rotary(graph: Graph, config: DiffusionConfig) -> tuple[str, str, str]:
     """Tables and positions of the rotary embedding."""
     size = config.width // config.heads
-    frequencies = 10000.0 ** (-np.arange(size // 2, dtype=np.float32) / (size // 2))
-    angles = np.arange(max(config.window, 256))[:, None] * frequencies
+    # In double precision and rounded: powers of single numbers differ from processor to processor.
+    frequencies = (10000.0 ** (-np.arange(size // 2) / (size // 2))).astype(np.float32)
+    angles = np.arange(max(config.window, 256))[:, None] * frequencies.astype(np.float64)
     return (
         graph.input("positions", INT64, ["B", "L"]),
         graph.const(np.cos(angles)),

@@ -27,7 +27,9 @@ def language_graph(config: LanguageConfig, shapes: Mapping[str, tuple[int, ...]]
     x = graph.input("inputs", FLOAT, ["B", "S", width])
     mask = graph.input("mask", INT32, ["B", "T"])
     positions = graph.input("positions", INT64, ["B", "S"])
-    angles = np.arange(POSITIONS)[:, None] * BASE ** (-np.arange(0, size, 2, dtype=np.float32) / size)
+    # In double precision and rounded: powers of single numbers differ from processor to processor.
+    frequencies = (BASE ** (-np.arange(0, size, 2) / size)).astype(np.float32)
+    angles = np.arange(POSITIONS)[:, None] * frequencies.astype(np.float64)
     cos, sin = graph.const(np.cos(angles)), graph.const(np.sin(angles))
 
     def norm(value: str, name: str) -> str:
