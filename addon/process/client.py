@@ -31,22 +31,26 @@ POLL_INTERVAL = 0.05
 
 @dataclass
 class Job:
-    """One generation.
+    """One generation, or another job that takes its time.
 
     Attributes:
         params: what was asked of the backend.
+        method: of the protocol.
         state: ``running``, then ``done``, ``failed`` or ``cancelled`` for good.
         clips: the result, once ``done``.
         files: the same as the bytes of .npz files.
+        answer: the result of another method than ``generate``, as it came.
         warnings: what the backend has to say about the result, in sentences.
         error: why it ``failed``.
         took: seconds from the request to the result.
     """
 
     params: dict[str, Any]
+    method: str = "generate"
     state: str = "running"
     clips: list[Clip] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
+    answer: Any = None
     warnings: list[str] = field(default_factory=list)
     error: UnderstudyError | None = None
     took: float = 0.0
@@ -70,6 +74,27 @@ class Job:
         """What the backend is doing, in its own word; empty before it said anything."""
         stage = self.request.progress.get("stage") if self.request is not None else None
         return str(stage or "")
+
+    def take(self, result: Any) -> None:
+        """Keep what the backend answered.
+
+        Raises:
+            UnderstudyError: it is no answer.
+        """
+        if self.method == "generate":
+            self.files = clips_of(result)
+            self.clips = [npz.clip_from_bytes(data) for data in self.files]
+            if not self.clips:
+                raise JobFailed("The backend's answer holds no clip.")
+        else:
+            self.answer = result
+        self.warnings = warnings_of(result)
+
+    def go_on(self, stage: str, step: int, total: int) -> None:
+        """The backend is done and the window is not: from now on the rest counts as part of the job."""
+        self.state = "running"
+        if self.request is not None:
+            self.request.progress = {"stage": stage, "step": step, "total": total}
 
 
 def _number(value: Any) -> float:
@@ -144,8 +169,8 @@ class Backend:
 
     # -- jobs --------------------------------------------------------------------------------------
 
-    def submit(self, params: dict[str, Any]) -> Job:
-        """Ask for a clip without waiting; one job at a time.
+    def submit(self, params: dict[str, Any], method: str = "generate") -> Job:
+        """Ask for a clip, or what ``method`` gives, without waiting; one job at a time.
 
         Raises:
             UnderstudyError: the backend cannot be started, or a job is on its way.
@@ -156,8 +181,8 @@ class Backend:
         try:
             self.start()
             assert self.client is not None
-            job = Job(params)
-            job.request = self.client.request("generate", params)
+            job = Job(params, method)
+            job.request = self.client.request(method, params)
         except UnderstudyError as error:
             self.error = error
             raise
@@ -207,11 +232,7 @@ class Backend:
             return
         if event.kind == "result":
             try:
-                job.files = clips_of(event.data)
-                job.clips = [npz.clip_from_bytes(data) for data in job.files]
-                if not job.clips:
-                    raise JobFailed("The backend's answer holds no clip.")
-                job.warnings = warnings_of(event.data)
+                job.take(event.data)
                 job.state = "done"
             except UnderstudyError as error:
                 job.state, job.error = "failed", error
