@@ -13,12 +13,14 @@ import hashlib
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -34,6 +36,11 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 LONGEST_WAIT = 120.0
 """Seconds: an endpoint that asks for a longer pause is not waited for."""
+MOST_BRACES = 50
+"""Of an answer, tried as the beginning of its JSON object."""
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+"""What a reasoning model says to itself, in servers that do not take it out."""
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class Endpoint(BaseModel):
@@ -517,3 +524,20 @@ def messages(system: str, *turns: str) -> tuple[tuple[str, str], ...]:
     """A system message, then what user and assistant say in turn."""
     roles: Sequence[str] = ("user", "assistant")
     return (("system", system), *((roles[i % 2], text) for i, text in enumerate(turns)))
+
+
+def without_thoughts(answer: str) -> str:
+    """What a model says aloud."""
+    return _THOUGHTS.sub("", answer)
+
+
+def object_in(answer: str) -> dict[str, Any] | None:
+    """The first JSON object in what a model says, whatever stands around it; none: there is no whole one."""
+    answer = without_thoughts(answer)
+    for brace in islice(re.finditer(r"\{", answer), MOST_BRACES):
+        try:
+            value, _ = _DECODER.raw_decode(answer, brace.start())
+        except (ValueError, RecursionError):
+            continue
+        return dict(value)
+    return None

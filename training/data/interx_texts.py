@@ -13,7 +13,6 @@ Files, in the folder ``annotations`` of the data set or any other; one pair for 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -26,7 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...backend.errors import BadInput
-from ..llm import Chat, Endpoint, Question, messages
+from ..llm import Chat, Endpoint, Question, messages, object_in, without_thoughts
 
 Verdict = Literal["keep", "swap", "drop", "skip"]
 
@@ -51,11 +50,6 @@ N if a description does not agree with the caption, is empty of motion, or speak
 
 LONGEST = 600
 """Characters of a description."""
-MOST_BRACES = 50
-"""Of an answer, tried as the beginning of its JSON object."""
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-"""What a reasoning model says to itself, in servers that do not take it out."""
-_DECODER = json.JSONDecoder(strict=False)
 
 
 class AnnotationSettings(BaseModel):
@@ -121,16 +115,9 @@ def divide(chat: Chat, caption: Division, attempts: int) -> Division:
 
 def read_division(answer: str) -> dict[str, str] | str:
     """The three descriptions of an answer, or what is wrong with it (``has no JSON object``)."""
-    answer = _THOUGHTS.sub("", answer)
-    value: Any = None
-    for brace in islice(re.finditer(r"\{", answer), MOST_BRACES):
-        try:
-            value, _ = _DECODER.raw_decode(answer, brace.start())
-            break
-        except (ValueError, RecursionError):
-            continue
+    value = object_in(answer)
     if value is None:
-        return "has a damaged JSON object" if "{" in answer else "has no JSON object"
+        return "has a damaged JSON object" if "{" in without_thoughts(answer) else "has no JSON object"
     found = {}
     for key in ("both", "actor", "reactor"):
         text = value.get(key)
@@ -172,7 +159,7 @@ def read_vote(answer: str) -> str:
 
     The letter itself, whatever stands around it (``**Y**``, ``Answer: R``), or the word it begins.
     """
-    answer = _THOUGHTS.sub("", answer)
+    answer = without_thoughts(answer)
     letters = set(re.findall(r"(?<![A-Za-z'])[YRN](?![A-Za-z'])", answer))
     if len(letters) == 1:
         return letters.pop()
