@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import BadInput
 from . import keys
-from .archive import MAX_ARRAY_BYTES, Archive
+from .archive import Archive
 from .clip import Clip
 from .rotations import matrix_to_axis_angle
 from .skeleton import J0, NUM_EXPRESSIONS, NUM_JOINTS
@@ -76,41 +76,8 @@ def kimodo_clip(archive: Archive, fps: float | None = None) -> Clip:
     return Clip(poses, root - J0, keys.check_fps(name, rate), known=known, meta=meta)
 
 
-def read_motionx(path: Path | str, fps: float | None = None) -> Clip:
-    """A clip from a Motion-X array; hands as they are, eyes at rest.
-
-    Raises:
-        BadInput: the file is damaged, a pickle, or another array.
-    """
-    name = Path(path).name
-    try:
-        with open(path, "rb") as stream:
-            version = np.lib.format.read_magic(stream)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(stream)
-        if dtype.hasobject:
-            raise BadInput(f"{name} holds Python objects (a pickle), which are not read.", field="path")
-        if int(np.prod(shape, dtype=object)) * dtype.itemsize > MAX_ARRAY_BYTES:
-            raise BadInput(f"{name} has the shape {shape}, which is too large.", field="path")
-        if len(shape) != 2 or shape[1] != MOTIONX_WIDTH or not shape[0]:
-            raise BadInput(
-                f"{name} has the shape {shape}; only Motion-X arrays (frames, {MOTIONX_WIDTH}) are read.",
-                hint=_hint(shape),
-                field="path",
-            )
-        values = np.load(path, allow_pickle=False).astype(np.float64)
-    except BadInput:
-        raise
-    except OSError as error:
-        raise BadInput(f"{name} cannot be read: {error.strerror or 'it is damaged'}.", field="path") from None
-    except Exception:  # a damaged header may raise anything
-        raise BadInput(f"{name} is damaged or no numpy array.", field="path") from None
-    if not np.isfinite(values).all():
-        raise BadInput(f"{name} holds numbers that are not finite (NaN or infinity).", field="path")
+def motionx_clip(name: str, values: np.ndarray, fps: float | None = None) -> Clip:
+    """A clip from a Motion-X array (T, 322); hands as they are, eyes at rest."""
     frames = len(values)
     poses = np.zeros((frames, NUM_JOINTS, 3))
     poses[:, :22] = values[:, :66].reshape(frames, 22, 3)
@@ -136,9 +103,3 @@ def read_motionx(path: Path | str, fps: float | None = None) -> Clip:
         },
         meta={"source": name, "source_fps": FPS},
     )
-
-
-def _hint(shape: tuple[int, ...]) -> str:
-    if shape[1:] in ((22, 3), (263,), (21, 3), (251,), (623,)):
-        return "Joints and features of HumanML3D and KIT are fitted by: understudy-train prepare."
-    return ""

@@ -1,4 +1,5 @@
-"""One door for every motion file that is read: ``.npz`` of all dialects, ``.bvh``, ``.amc``, Motion-X's ``.npy``."""
+"""One door for every motion file that is read: ``.npz`` of all dialects, ``.bvh``, ``.amc``, and the ``.npy`` of
+Motion-X, HumanML3D, KIT and their kin."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
-from . import arrays, dialects, keys, mocap
+from . import arrays, dialects, keys, mocap, npy
 from .archive import Archive
 from .clip import Clip
+from .fitting.arrays import fitted, recognise
 
 SUFFIXES = (".npz", ".bvh", ".amc", ".npy")
 
@@ -27,7 +29,7 @@ def read_motion(path: str | os.PathLike[str], *, dialect: str = "auto", fps: flo
 
     Args:
         path: the file; its suffix tells its kind.
-        dialect: ``amass``, ``smplh`` or ``smplx`` settles the up axis of an ``.npz`` that does not tell.
+        dialect: ``amass``, ``smplh`` or ``smplx`` settles the up axis of a file that does not tell.
         fps: instead of the frame rate that the file states.
 
     Raises:
@@ -51,11 +53,28 @@ def read_motion(path: str | os.PathLike[str], *, dialect: str = "auto", fps: flo
     if suffix == ".amc":
         return Contents(mocap.read_amc_clip(path, fps), "ASF/AMC")
     if suffix == ".npy":
-        return Contents(arrays.read_motionx(path, fps), "Motion-X")
+        return _array(path, dialect, fps)
     with Archive(path) as opened:
         if arrays.is_kimodo(opened):
             return Contents(arrays.kimodo_clip(opened, fps), "Kimodo")
         return Contents(dialects.to_clip(opened, dialect=dialect, fps=fps), _layout(opened))
+
+
+def _array(path: Path, dialect: str, fps: float | None) -> Contents:
+    values = npy.read_array(path)
+    name = path.name
+    if values.ndim == 2 and values.shape[1] == arrays.MOTIONX_WIDTH and len(values):
+        return Contents(arrays.motionx_clip(name, values, fps), "Motion-X")
+    found = recognise(name, values)
+    if found is None:
+        raise BadInput(
+            f"{name} has the shape {values.shape}, which no motion that is read has.",
+            hint="Read: Motion-X (frames, 322); joints (frames, 22, 3) and features (frames, 263) of HumanML3D; "
+            "(frames, 21, 3) and (frames, 251) of KIT; (frames, 52, 3) and (frames, 623) of whole bodies.",
+            field="path",
+        )
+    kind, motion = found
+    return Contents(fitted(name, kind, motion, fps, dialect), kind.label)
 
 
 def _layout(archive: Archive) -> str:

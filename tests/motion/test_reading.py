@@ -149,7 +149,7 @@ def test_npz_is_named_by_its_layout(tmp_path: Path, dialect: str) -> None:
         ("missing.bvh", "There is no file"),
         ("folder.npz", "is a folder"),
         ("alone.amc", "is not beside it"),
-        ("joints.npy", "only Motion-X"),
+        ("joints.npy", "legs have no length"),
         ("pickled.npy", "pickle"),
         ("chair.bvh", "No human figure"),
         ("twice.bvh", "two joints of the same name"),
@@ -216,3 +216,11 @@ def test_damaged_files_never_end_in_a_traceback(
         assert error.message and "\n" not in error.message
     else:
         assert np.isfinite(clip.poses).all()
+
+
+def test_what_only_a_suffix_tells_from_each_other(tmp_path: Path) -> None:
+    """An .npy of another shape is refused with the shapes that are read."""
+    np.save(tmp_path / "a.npy", np.zeros((5, 7)))
+    with pytest.raises(BadInput, match=r"the shape \(5, 7\)") as caught:
+        read_motion(tmp_path / "a.npy")
+    assert "(frames, 322)" in caught.value.hint and "(frames, 22, 3)" in caught.value.hint

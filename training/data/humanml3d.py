@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ...backend.errors import BadInput
 from ...backend.motion.fitting.finish import finish
-from ...backend.motion.fitting.fit import fit_joints
 from ...backend.motion.fitting.layouts import HUMANML3D
+from ...backend.motion.fitting.published import FLOOR_WITHIN, fit_smpl
 from ...backend.motion.skeleton import JOINT_NAMES
 from . import t2m_layout
 from .amass_fps import listed_rate
@@ -29,15 +29,6 @@ LICENCE = "HumanML3D: MIT; motion: AMASS, MPI non-commercial research licence"
 ATTRIBUTION = "HumanML3D, Guo et al., CVPR 2022 (MIT); motion from AMASS, Mahmood et al., ICCV 2019"
 NOMINAL_FPS, HUMANACT12_FPS = 20.0, 15.0
 """The rate that the set states, and what its clips from HumanAct12 really are (HumanML3D issue 124)."""
-FLOOR_WITHIN = 0.15
-"""Metres: the lowest joint of a published clip is at y = 0."""
-
-SMPL_BONES: dict[str, tuple[float, float, float]] = {
-    "left_hip": (0.61, -0.79, -0.06), "right_hip": (-0.61, -0.79, -0.06), "spine1": (0.0, 0.97, -0.24),
-    "spine2": (0.0, 1.0, 0.0), "spine3": (0.0, 0.91, 0.42), "neck": (0.0, 0.98, -0.2), "head": (0.0, 0.79, 0.62),
-}  # fmt: skip
-"""Where bones of a SMPL body point in its T-pose, where ours point elsewhere, rounded to some degrees: the
-spine leans back, forward and back again, the neck 38 degrees forward (ours 13)."""
 
 
 def jobs(raw: Raw, *, mirrored: bool = True) -> Iterator[Job]:
@@ -114,7 +105,7 @@ def convert(path: Path, *, joints: Path | None, vectors: Path | None, folder: Pa
         BadInput: neither file can be used.
     """
     positions, faults = t2m_layout.read_motion(joints, vectors, HUMANML3D, folder)
-    clip = fit_joints(positions, JOINT_NAMES[:22], fps=fps, bones=SMPL_BONES)
+    clip = fit_smpl(positions, JOINT_NAMES[:22], fps)
     clip = finish(clip, FPS, within=FLOOR_WITHIN)
     meta = {"original_fps": fps, "original_frames": len(positions)}
     return Converted(clip.replace(meta={**clip.meta, **meta, **({"faults": faults} if faults else {})}))

@@ -19,16 +19,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from ...backend.errors import BadInput
-from ...backend.motion.fitting.axes import left_is_left, upright
 from ...backend.motion.fitting.finish import finish
-from ...backend.motion.fitting.fit import fit_joints
 from ...backend.motion.fitting.layouts import KIT
-from ...backend.motion.skeleton import INDEX, JOINT_NAMES, MIRROR
+from ...backend.motion.fitting.published import Sides, fit_kit
 from ..formats.source import frame_picks
 from . import t2m_layout
 from .captions import Caption
@@ -43,29 +40,6 @@ ATTRIBUTION = "KIT Motion-Language, Plappert et al., Big Data 2016"
 ORIGINAL_FPS, RELEASE_FPS = 100.0, 12.5
 _FOLDERS = ("kit_ml", "KIT-ML", "kit", "KIT", "kit-mocap")
 
-Sides = Literal["names", "release"]
-"""``names``: joints named L are left, motion is reflected where it must be. ``release``: as text-to-motion
-reads the files, which agrees with its features and evaluators, and not with the captions."""
-
-JOINTS: dict[str, str] = {
-    "root": "pelvis", "BP": "spine1", "BT": "spine3", "BLN": "neck", "BUN": "head",
-    **{f"{s}{theirs}": f"{side}_{ours}" for s, side in (("L", "left"), ("R", "right")) for theirs, ours in (
-        ("S", "shoulder"), ("E", "elbow"), ("W", "wrist"), ("H", "hip"), ("K", "knee"), ("A", "ankle"), ("F", "foot"),
-    )},
-}  # fmt: skip
-"""The Master Motor Map's joints that we have, too; LMrot and RMrot (in the middle of the foot) we have not."""
-
-_COLUMNS = [KIT.names.index(name) for name in JOINTS]
-_OURS = tuple(JOINTS.values())
-
-BONES: dict[str, tuple[float, float, float]] = {
-    "left_hip": (1.0, 0.0, 0.0), "right_hip": (-1.0, 0.0, 0.0), "spine1": (0.0, 1.0, 0.0), "spine2": (0.0, 1.0, 0.0),
-    "spine3": (0.0, 1.0, 0.0), "neck": (0.0, 1.0, 0.0), "head": (0.0, 0.93, 0.37),
-    "left_foot": (0.17, -0.55, 0.8), "right_foot": (-0.17, -0.55, 0.8),
-}  # fmt: skip
-"""Where the reference model's bones point at rest, where ours point elsewhere: its trunk is a straight line,
-its hips lie beside the root, its toes lower before the ankle."""
-
 
 def jobs(raw: Raw, *, mirrored: bool = True, sides: Sides = "names") -> Iterator[Job]:
     """One job per motion of either layout, and one per file without motion or that cannot be read.
@@ -73,7 +47,7 @@ def jobs(raw: Raw, *, mirrored: bool = True, sides: Sides = "names") -> Iterator
     Args:
         raw: one of the folders ``kit_ml``, ``KIT-ML``, ``kit``, ``kit-mocap``, or such a folder as root.
         mirrored: without it, mirror images (of the release) are left out by name.
-        sides: see :data:`Sides`.
+        sides: see :data:`.published.Sides`.
     """
     folders = raw.places(*_FOLDERS)
     originals = next((folder for folder in folders if any(folder.glob("*_annotations.json"))), None)
@@ -244,31 +218,12 @@ def convert_release(
 def _fitted(
     positions: np.ndarray, fps: float, sides: Sides, original_fps: float, frames: int, faults: list[str]
 ) -> Converted:
-    joints, up = upright(positions[:, _COLUMNS], _OURS)
-    names: Sequence[str] = _OURS
-    agreement = left_is_left(joints, names)
-    reflected = agreement < 0
-    if reflected and sides == "names":
-        joints = joints * np.array([-1.0, 1.0, 1.0])
-    elif reflected:
-        names = [JOINT_NAMES[MIRROR[INDEX[name]]] for name in names]
-    clip = finish(fit_joints(joints, names, fps=fps, bones=BONES), FPS)
+    clip = finish(fit_kit(positions, fps, sides), FPS)
     meta = {
         "original_fps": original_fps,
         "original_frames": frames,
-        "unit": unit_of(joints),
-        "up": up,
-        "reflected": reflected,
-        "sides_agree": round(agreement, 3),
     }
     return Converted(clip.replace(meta={**clip.meta, **meta, **({"faults": faults} if faults else {})}))
-
-
-def unit_of(joints: np.ndarray) -> str:
-    """``mm``, ``cm`` or ``m``, by the length of the left shin: the body is one to two metres tall."""
-    knee, ankle = _OURS.index("left_knee"), _OURS.index("left_ankle")
-    shin = float(np.median(np.linalg.norm(joints[:, knee] - joints[:, ankle], axis=1)))
-    return "mm" if shin > 100 else "cm" if shin > 10 else "m" if shin < 1 else "unknown"
 
 
 def _unusable(_: Path, *, why: str) -> Converted:
