@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ....backend.dialogue.emotions import act_of, style_of
+from ....backend.dialogue.emotions import EMOTIONS, act_of, style_of
 from ....backend.errors import BadInput
 
 SCRIPTS, REPORT = "scripts.jsonl", "report.json"
 """In the folder of a run."""
 NEUTRAL = "neutral"
+_STYLES = {name: style_of((name,)) for name in EMOTIONS if name != NEUTRAL}
 LONGEST_TEXT = 2000
 """Characters of one turn; nobody speaks for more than two minutes without the other."""
 WORDS_PER_SECOND = 2.6
@@ -41,15 +42,18 @@ def _says_something(text: str) -> str:
 
 
 def known_emotion(emotion: str) -> str:
-    """An emotion in lower case.
+    """The emotion of :data:`EMOTIONS` that is performed like this one: "furious" is ``angry``.
 
     Raises:
         ValueError: the dialogue does not know how it is performed.
     """
     emotion = one_line(emotion).lower() or NEUTRAL
-    if emotion != NEUTRAL and not style_of((emotion,)):
+    if emotion in EMOTIONS:
+        return emotion
+    style = style_of((emotion,))
+    if not style:
         raise ValueError(f"{emotion!r} is no emotion that a dialogue knows")
-    return emotion
+    return min(_STYLES, key=lambda name: sum((_STYLES[name][rank] - style[rank]) ** 2 for rank in style))
 
 
 Line = Annotated[str, AfterValidator(one_line)]
