@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .conditions import Conditions, Guidance
 from .engines.base import Engine
+from .memo import Memo
 from .pack_config import PackConfig
 from .planning import Codes, plan
 from .refining import Refiner
@@ -65,13 +67,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Composer:
-    """The models of a pack, at work on one request."""
+    """The models of a pack, at work on one request; ``memo`` knows what they made for earlier ones."""
 
     engine: Engine
     alphas: np.ndarray
     config: PackConfig
     guidance: Guidance
     steps: int
+    memo: Memo = field(default_factory=Memo)
 
     def __call__(
         self,
@@ -121,6 +124,7 @@ class Composer:
             self.config.sampling.overlap,
             self.steps,
             self.guidance,
+            self.memo,
         )
 
     def _plan(
@@ -160,18 +164,14 @@ class Composer:
                     "candidates": max(CANDIDATES, sampling.candidates),
                 }
                 sampling = sampling.model_copy(update=led)
-            written = plan(
-                self.engine,
-                self.config.language,
-                sampling,
-                one.text,
-                length,
-                own,
-                _part(on_step, sum(wanted[:index]), wanted[index], sum(wanted)),
-                start=context if known else None,
-                end=ends,
-                **wishes,
+            more = {**wishes, "start": context if known else None, "end": ends}
+            told_step = _part(on_step, sum(wanted[:index]), wanted[index], sum(wanted))
+            write = partial(
+                plan, self.engine, self.config.language, sampling, one.text, length, own, told_step, **more
             )
+            written, was_known = self.memo(write, own, "plan", sampling.model_dump(), one.text, length, more)
+            if was_known:
+                told_step(1, 1)
             new = {part: values[:, known:] for part, values in written.items()}
             codes = {part: np.concatenate([codes[part], new[part]], axis=1) for part in parts}
             lengths.append(next(iter(new.values())).shape[1] - arriving)

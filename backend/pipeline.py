@@ -20,6 +20,7 @@ from .direction.standing import without_way
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
+from .memo import Memo
 from .motion.clip import Clip, place_at_origin, sampled
 from .motion.features import FPS, clip_from_features, features_from_clip
 from .motion.skeleton import INDEX
@@ -93,6 +94,7 @@ class Pipeline:
         self.known = Known.of(pack)
         self.face = FaceModel.load(pack.file(FACE)) if FACE in pack.files else None
         self.engine = load_engine(pack.path, self.config, device, engine)
+        self.memo = Memo()
 
     def generate(
         self,
@@ -250,6 +252,7 @@ class Pipeline:
             self.config,
             guidance(params, self.config),
             params.steps or self.config.sampling.steps,
+            self.memo,
         )
         return composer(
             [tell(self.engine, self.config, section, len(numbers), heard) for section in sections],

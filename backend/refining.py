@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from .conditions import Conditions, Guidance
 from .engines.base import Engine
+from .memo import Memo
 from .models.schedule import Step, ddim, sampling_steps
 
 
@@ -19,6 +21,7 @@ class Refiner:
     Attributes:
         alphas: (N,) cumulative alphas of the training schedule.
         window, overlap: latent frames.
+        memo: knows the windows of earlier requests; none for a voice, which is rarely performed twice.
     """
 
     engine: Engine
@@ -27,6 +30,7 @@ class Refiner:
     overlap: int
     steps: int
     guidance: Guidance
+    memo: Memo | None = None
 
     def windows(self, length: int) -> list[tuple[int, int]]:
         """Half-open spans that cover ``length``; each starts ``overlap`` before the last one's end."""
@@ -65,22 +69,26 @@ class Refiner:
                 result[:, here], given[here] = latents, True
         noise = np.stack([rng.standard_normal((length, width)).astype(np.float32) for rng in rngs])
         spans = self.windows(length)
-        schedule = sampling_steps(self.alphas, self.steps)
-        done = 0
         for index, (start, stop) in enumerate(spans):
             known = given[start:stop].copy()
             if index:
                 known[: self.overlap] = True
-            known_mask = np.repeat(known[None], batch, axis=0)
-            x = noise[:, start:stop]
-            here_conditions = conditions.window(start, stop)
-            for step in schedule:
-                clean = self._guided(
-                    x, step, here_conditions, plan[:, start:stop], result[:, start:stop], known_mask
-                )
-                x = ddim(x, clean, step)
-                done += 1
-                on_step(done, len(spans) * len(schedule))
+            inputs = (
+                noise[:, start:stop],
+                conditions.window(start, stop),
+                plan[:, start:stop],
+                result[:, start:stop],
+                np.repeat(known[None], batch, axis=0),
+            )
+            tell = part_of(on_step, index, len(spans))
+            make = partial(self._window, *inputs, tell)
+            if self.memo is None:
+                x = make()["latents"]
+            else:
+                made, was_known = self.memo(make, [], "window", self.steps, self.guidance, inputs)
+                x = made["latents"]
+                if was_known:
+                    tell(1, 1)
             if index:
                 # Ease from the settled frames into the new ones.
                 ease = np.linspace(0.0, 1.0, self.overlap + 2, dtype=np.float32)[1:-1, None]
@@ -90,6 +98,22 @@ class Refiner:
             keep = given[start:stop, None]
             result[:, start:stop] = np.where(keep, result[:, start:stop], x)
         return result
+
+    def _window(
+        self,
+        x: np.ndarray,
+        conditions: Conditions,
+        plan: np.ndarray,
+        known: np.ndarray,
+        known_mask: np.ndarray,
+        on_step: Callable[[int, int], None],
+    ) -> dict[str, np.ndarray]:
+        """The ``latents`` of a window, from noise ``x``."""
+        schedule = sampling_steps(self.alphas, self.steps)
+        for done, step in enumerate(schedule, 1):
+            x = ddim(x, self._guided(x, step, conditions, plan, known, known_mask), step)
+            on_step(done, len(schedule))
+        return {"latents": x}
 
     def _guided(
         self,
@@ -117,3 +141,8 @@ class Refiner:
             known_mask=repeated(known_mask),
         )
         return self.guidance.combine(names, clean.reshape(count, *x.shape))
+
+
+def part_of(on_step: Callable[[int, int], None], index: int, count: int) -> Callable[[int, int], None]:
+    """Steps of one of several equal pieces of work as steps of all of it."""
+    return lambda done, total: on_step(index * total + done, count * total)

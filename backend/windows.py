@@ -25,7 +25,7 @@ from .motion.filters import gaussian
 from .motion.skeleton import J0
 from .pack_config import PackConfig
 from .planning import Codes, plan
-from .refining import Refiner
+from .refining import Refiner, part_of
 
 BLOCK = 144
 """Latent frames of a window, about twenty seconds."""
@@ -135,7 +135,7 @@ class Performer:
                     self.told.conditions.window(start, stop),
                     plans[:, start - base : stop - base],
                     noise,
-                    _part(on_step, index, len(spans)),
+                    part_of(on_step, index, len(spans)),
                     before=settled,
                 )
                 known = 0 if settled is None else settled.shape[1]
@@ -189,11 +189,6 @@ class Performer:
                     known = next(iter(before.values())).shape[1]
             finally:
                 stopped.set()
-
-
-def _part(on_step: OnStep, index: int, count: int) -> OnStep:
-    """Steps of one of several equal pieces of work as steps of all of it."""
-    return lambda done, total: on_step(index * total + done, count * total)
 
 
 def staying(lower: np.ndarray) -> np.ndarray:
