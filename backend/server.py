@@ -21,6 +21,7 @@ from .errors import JobFailed, UnderstudyError
 from .log import logger
 from .packs import list_packs
 from .protocol import framing
+from .protocol.chat import ChatParams
 from .protocol.dialogue import DialogueParams
 from .protocol.framing import PROTOCOL_VERSION, FrameReader, ProtocolError
 from .protocol.library import DescribeParams, SearchParams
@@ -74,6 +75,7 @@ class Server:
             "describe": self._work(DescribeParams),
             "search": self._work(SearchParams),
             "dialogue": self._work(DialogueParams),
+            "chat": self._work(ChatParams),
             "cancel": self._cancel,
             "shutdown": self._shutdown,
         }

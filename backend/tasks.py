@@ -17,6 +17,7 @@ from .errors import Cancelled as CancelledError
 from .known import warnings_of
 from .log import logger
 from .motion.npz import clip_from_bytes, clip_to_bytes
+from .protocol.chat import ChatParams, ChatResult
 from .protocol.dialogue import DialogueParams, DialogueResult, DialogueTurn
 from .protocol.library import (
     DescribeParams,
@@ -29,7 +30,7 @@ from .protocol.library import (
 )
 from .protocol.messages import ClipMessage, GenerateParams, GenerateResult
 
-Params = GenerateParams | DescribeParams | SearchParams | DialogueParams
+Params = GenerateParams | DescribeParams | SearchParams | DialogueParams | ChatParams
 ReportStep = Callable[[str, int, int], None]
 Cancelled = Callable[[], bool]
 
@@ -38,6 +39,7 @@ CALLED = {
     DescribeParams: "Describing",
     SearchParams: "Searching",
     DialogueParams: "The dialogue",
+    ChatParams: "The answer",
 }
 """The kinds of requests, as sentences about them begin."""
 
@@ -58,7 +60,19 @@ def perform(params: Params, pipeline: Any, report: ReportStep, cancelled: Cancel
         return _describe(params, pipeline, report, began)
     if isinstance(params, DialogueParams):
         return _dialogue(params, pipeline, report, cancelled, began)
+    if isinstance(params, ChatParams):
+        return _chat(params, pipeline, report, cancelled, began)
     return _generate(params, pipeline, report, cancelled, began)
+
+
+def _chat(
+    params: ChatParams, pipeline: Any, report: ReportStep, cancelled: Cancelled, began: float
+) -> ChatResult:
+    from .roleplay.answering import answer, result_of
+
+    result = result_of(answer(params, pipeline, report, cancelled), began)
+    logger.info("An answer of %.1f s by %s in %.2f s", result.seconds, result.author, result.seconds_taken)
+    return result
 
 
 def _generate(

@@ -57,6 +57,7 @@ def test_initialize_describes_the_backend(client: Client) -> None:
         "describe",
         "search",
         "dialogue",
+        "chat",
         "cancel",
         "shutdown",
     ]
