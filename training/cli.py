@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
     "speech-metrics": "measure how talkers go with their voices, beside captured ones and chance",
+    "chat-metrics": "measure a language model in conversations that it has not seen, beside what it began with",
     "gallery": "perform fixed prompts as contact sheets and films to be looked at",
     "pack": "make a pack of trained stages",
     "unpack": "make trained stages of a pack, to train on from",
@@ -31,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "vposer": "make the training data of the pose prior, in its three stages",
     "annotate": "divide captions of two people by a language model, and put the divisions to the vote",
     "embeddings": "embed the captions of a store and search them by meaning",
+    "multimodal": "write scripts with speech, emotion, motion and reaction, by rules or a language model",
 }
 """Name of each command (and of its module) and its line of help."""
 
