@@ -12,6 +12,7 @@ import numpy as np
 from .. import __version__
 from .choosing import MOST, Choice, choice
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
+from .decoding import decoded
 from .direction import edit as editing
 from .direction import keys
 from .direction.direct import Direction, lasting
@@ -129,7 +130,7 @@ class Pipeline:
         before, after = self._context(performance)
         latents = self._compose(performance, report, before, after)
         report("decode")(0, 1)
-        features = self.engine.decode(latents)
+        features = decoded(self.engine, latents)
         made = latents.shape[1] - len(before) - len(after)
         clips = []
         numbers = performance.numbers

@@ -1,6 +1,6 @@
 """What a clip costs by its length, and by the samples made at once.
 
-.venv/bin/python benchmarks/growth.py [--engines onnx torch] [--seconds 10 20 30 60 120 300] [--runs 3] [--out FILE.md]
+.venv/bin/python benchmarks/growth.py [--engines onnx torch] [--seconds 10 20 30 60 120 300 600] [--runs 3] [--out FILE.md]
 
 Lengths are scripts of lines of ten seconds, as a prompt alone lasts a minute at most; costs are from the request to the
 npz. Every length is asked for the shortest first, so that the peak of memory belongs to it. The share of the variance
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pack", default="open")
     parser.add_argument("--engines", nargs="+", default=["onnx", "torch"])
-    parser.add_argument("--seconds", nargs="+", type=float, default=[10, 20, 30, 60, 120, 300])
+    parser.add_argument("--seconds", nargs="+", type=float, default=[10, 20, 30, 60, 120, 300, 600])
     parser.add_argument("--samples", type=int, default=8, help="from one to so many at once")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, metavar="FILE.md")

@@ -15,7 +15,7 @@ from ..perform.properties import MAX_PROMPT, MAX_SEED, SECONDS, _slider, _switch
 from ..perform.style import FIELDS, choose, chosen
 
 MAX_LINES = 64
-MAX_SECONDS = 300.0
+MAX_SECONDS = 600.0
 DEFAULT_SECONDS = 3.0
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..cleaning import cleaned
 from ..motion import rotations
-from ..motion.cleanup import clean_up_with_report
 from ..motion.clip import Clip
 from ..motion.contacts import detect_contacts
 from ..motion.features import FPS
@@ -63,7 +63,7 @@ class Direction:
     def staged(self, motion: Clip, *, clean: bool) -> Clip:
         """On its way over the floor and cleaned up; an edit is put into its place."""
         if clean:
-            motion, numbers = clean_up_with_report(motion)
+            motion, numbers = cleaned(motion)
             motion = motion.replace(meta={**motion.meta, "cleanup": numbers.as_dict()})
         if self.gap is not None:
             # Feet that stand or slide decide the way anew on either side of a border.

@@ -105,6 +105,10 @@ def _steady_heading(pelvis: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(len(pelvis)), upright, yaw)
 
 
+_AT_ONCE = 1800
+"""Frames whose rotations are converted at once: matrices take much more room than what they come from."""
+
+
 def features_from_clip(clip: Clip) -> tuple[dict[str, np.ndarray], Start]:
     """Features of a clip at :data:`FPS`.
 
@@ -179,24 +183,29 @@ def clip_from_features(features: dict[str, np.ndarray], start: Start = Start()) 
     pelvis += np.array([start.x, 0.0, start.z])
     pelvis[:, 1] = lower[:, fields["height"].start]
 
-    local = np.broadcast_to(np.eye(3), (frames, NUM_JOINTS, 3, 3)).copy()
-    known = dict.fromkeys(PARTS, False)
-    for part, values in features.items():
-        joint_ids = list(PARTS[part])
-        sixd = (
-            values[:, FIELDS[part]["rotations"].slice].astype(np.float64).reshape(frames, len(joint_ids), 6)
-        )
-        local[:, joint_ids] = rotations.matrix_from_6d(sixd, "columns")
-        known[part] = True
-    local[:, 0] = rotations.yaw_matrix(yaw) @ local[:, 0]
+    poses = np.zeros((frames, NUM_JOINTS, 3))
+    for first in range(0, frames, _AT_ONCE):
+        here = slice(first, first + _AT_ONCE)
+        poses[here] = _poses({part: values[here] for part, values in features.items()}, yaw[here])
     expressions = None
     if "face" in features:
         expressions = features["face"][:, FIELDS["face"]["expressions"].slice]
     return Clip(
-        poses=rotations.matrix_to_axis_angle(local),
+        poses=poses,
         trans=pelvis - J0,
         fps=FPS,
         expressions=expressions,
         contacts=np.clip(lower[:, fields["contacts"].slice], 0.0, 1.0),
-        known=known,
+        known={part: part in features for part in PARTS},
     )
+
+
+def _poses(features: dict[str, np.ndarray], yaw: np.ndarray) -> np.ndarray:
+    """Axis-angle (T, 55, 3) of every part's rotations, the body turned by ``yaw`` (T,)."""
+    local = np.broadcast_to(np.eye(3), (len(yaw), NUM_JOINTS, 3, 3)).copy()
+    for part, values in features.items():
+        joints = list(PARTS[part])
+        sixd = values[:, FIELDS[part]["rotations"].slice].astype(np.float64)
+        local[:, joints] = rotations.matrix_from_6d(sixd.reshape(len(yaw), len(joints), 6), "columns")
+    local[:, 0] = rotations.yaw_matrix(yaw) @ local[:, 0]
+    return rotations.matrix_to_axis_angle(local)

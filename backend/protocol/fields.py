@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 MAX_PROMPT = 500
 SECONDS = (0.5, 60.0)
 """Of one prompt."""
-SCRIPT_SECONDS = 300.0
+SCRIPT_SECONDS = 600.0
 """Of all lines of a script together, at most."""
 SEED = (0, 2**31 - 1)
 SAMPLES = (1, 8)
