@@ -53,6 +53,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--distance", type=float, default=1.4, help="metres between the two, 0.8 to 2.5 (default: 1.4)"
     )
+    parser.add_argument("--no-touches", action="store_true", help="leave handshakes, high fives and hugs out")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same scene (default: 0)")
     parser.add_argument(
         "--cuts", action="store_true", help="cut to the speaker, instead of one camera that shows both"
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         args.language,
         args.seed,
         args.distance,
+        not args.no_touches,
     )
     check(asked)
     blend, folder = _targets(args)

@@ -29,9 +29,13 @@ from ..speech.transcripts import transcript_of
 from ..speech.voice import Voice
 from ..speech.wording import MEANS, Spoken, favour, wording
 from . import placing
-from .emotions import act_of, not_understood, style_of
+from .doing import Timed
+from .emotions import act_of, style_of
+from .laying import laid_over
 from .listening import listens
+from .reacting import Reaction, reactions, reacts, signs
 from .resting import hanging
+from .touching import Touch, closeness, contact, touched
 from .turns import RATE, Turn
 
 CLOSEST = -0.005
@@ -40,8 +44,10 @@ _STEP = 0.1
 _PASSING = 0.3  # seconds, from mood to mood
 _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
 
-Body = Callable[[Voice, int], Clip]
-"""What a body does without gestures while a voice is heard, as long as it: of a voice and a seed."""
+Body = Callable[[Voice, int, str], Clip]
+"""What a body does without gestures while a voice is heard, as long as it: of a voice, a seed and a speaker."""
+Perform = Callable[[str, float, int], Clip]
+"""A motion of a prompt, of seconds and of a seed, at 30 fps."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ def act(
     distance: float = placing.USUAL,
     gestures: bool = True,
     face: FaceMover | None = None,
+    done: Sequence[Timed] = (),
+    perform: Perform | None = None,
     report: Callable[[str, int, int], None] = lambda stage, step, total: None,
 ) -> Acted:
     """Perform a dialogue.
@@ -84,6 +92,8 @@ def act(
         distance: metres between them; they stand further apart where they would touch.
         gestures: whether the body needs gestures; models that hear a voice gesture of themselves.
         face: of a pack that has one.
+        done: what is done besides talk.
+        perform: makes the motions of prompts among it; without, there are none.
         report: called with (stage, steps done, steps expected); it may raise to cancel.
 
     Raises:
@@ -109,41 +119,95 @@ def act(
     for index, (name, voice) in enumerate(zip(speakers, voices, strict=True)):
         own = seed + 1000 * index
         mine = [turn for turn in turns if turn.speech.speaker == name]
-        base = body(voice, own)
+        base = body(voice, own, name)
         report("act", index, len(speakers))
-        clip = _moods(mine, voice, hanging(base) if gestures else base, own, gestures, face)
-        clips.append(listens(clip, active[index], active[1 - index], own))
+        felt = reactions(turns, name, own)
+        clip = _moods(mine, voice, hanging(base) if gestures else base, own, gestures)
+        for number, one in enumerate(done):
+            if one.doing.kind == "prompt" and name in one.doing.who and perform is not None:
+                part = perform(one.doing.prompt, one.end - one.begin, own + number)
+                told = part.meta.get("warnings", ())
+                warnings += [f"Line {one.doing.line}: {warning}" for warning in told]
+                clip = laid_over(clip, part, one.begin)
+        clip = _face(mine, felt, voice, clip, own, face)
+        clip = reacts(listens(clip, active[index], active[1 - index], own), felt)
+        clip = signs(
+            clip,
+            [
+                (one.begin, one.doing.kind)
+                for one in done
+                if name in one.doing.who and one.doing.kind in ("nod", "shake")
+            ],
+        )
+        clips.append(clip)
         warnings += [f"{name}: {warning}" for warning in voice.warnings]
     report("place", 0, 1)
     pair, placed = _apart(clips[0], clips[1], distance)
     if placed > distance:
         warnings.append(f"They stand {placed:.1f} m apart, as at {distance:g} m they would touch.")
-    pair = (placing.regard(pair[0], pair[1]), placing.regard(pair[1], pair[0]))
+    pair, touches = touched(pair, done)
+    share = 1.0 - closeness(touches, len(clips[0]), FPS)
+    pair = (placing.regard(pair[0], pair[1], share), placing.regard(pair[1], pair[0], share))
     pair = tuple(
         clip.replace(meta={**clip.meta, "prompt": name}) for clip, name in zip(pair, speakers, strict=True)
     )  # type: ignore[assignment]
-    return Acted(pair, placed, measured(pair, active), warnings)
+    busy = np.array([_busy(done, name, len(pair[0])) for name in speakers])
+    return Acted(pair, placed, measured(pair, active, touches, busy), list(dict.fromkeys(warnings)))
 
 
-def measured(pair: tuple[Clip, Clip], active: Sequence[np.ndarray]) -> dict[str, float]:
+def measured(
+    pair: tuple[Clip, Clip],
+    active: Sequence[np.ndarray],
+    touches: Sequence[Touch] = (),
+    busy: np.ndarray | None = None,
+) -> dict[str, float]:
     """What a scene must keep: degrees of facing, metres of distance, centimetres within each other, how much faster
-    hands are in talk than in listening, and the share of listening with the eyes within 8 degrees of the other's."""
-    distance = np.linalg.norm((pair[0].trans - pair[1].trans)[:, [0, 2]], axis=1)
+    hands are in talk than in listening, and the share of listening with the eyes within 8 degrees of the other's.
+
+    Distance and bodies within each other are told apart from touches, which have measures of their own; hands are
+    left out while something else is asked of them (``busy``, (2, T)).
+    """
+    free = np.ones(len(pair[0]), bool)
+    for one in touches:
+        free[one.start : one.stop] = False
+    distance = np.linalg.norm((pair[0].trans - pair[1].trans)[:, [0, 2]], axis=1)[free]
     turned = [np.degrees(placing.facing(pair[i], pair[1 - i])).max() for i in (0, 1)]
     ratios, looks = [], []
     for index, clip in enumerate(pair):
         speed = hand_speed(clip)
+        idle = free if busy is None else free & ~busy[index]
         talks, hears = active[index] > 0.5, (active[1 - index] > 0.5) & (active[index] <= 0.5)
-        ratios.append(speed[talks].mean() / max(speed[hears].mean(), 1e-6))
-        looks.append(float(np.mean(placing.gaze_error(clip, pair[1 - index])[hears] < np.radians(8.0))))
-    return {
+        ratios.append(speed[talks & idle].mean() / max(speed[hears & idle].mean(), 1e-6))
+        looks.append(
+            float(np.mean(placing.gaze_error(clip, pair[1 - index])[hears & free] < np.radians(8.0)))
+        )
+    found = {
         "facing_degrees": round(float(max(turned)), 2),
         "distance_least_m": round(float(distance.min()), 3),
         "distance_most_m": round(float(distance.max()), 3),
-        "within_each_other_cm": round(float(max(-100.0 * placing.apart(*pair).min(), 0.0)), 2),
+        "within_each_other_cm": round(float(max(-100.0 * placing.apart(*pair)[free].min(), 0.0)), 2),
         "gesture_ratio": round(float(min(ratios)), 2),
         "listener_looks": round(float(min(looks)), 2),
     }
+    if touches:
+        found["touches"] = len(touches)
+        found["touch_off_cm"] = round(100.0 * max(contact(pair, one) for one in touches), 2)
+        within = [
+            placing.apart(*(clip.slice(one.start, one.stop) for clip in pair), trunks=True).min()
+            for one in touches
+        ]
+        found["touch_trunks_within_cm"] = round(float(max(-100.0 * min(within), 0.0)), 2)
+    return found
+
+
+def _busy(done: Sequence[Timed], name: str, frames: int) -> np.ndarray:
+    """(T,) whether something besides talk is done by somebody."""
+    times = np.arange(frames) / FPS
+    found = np.zeros(frames, bool)
+    for one in done:
+        if name in one.doing.who:
+            found |= (times >= one.begin) & (times < one.end)
+    return found
 
 
 def hand_speed(clip: Clip) -> np.ndarray:
@@ -190,29 +254,53 @@ def _active(turns: Sequence[Turn], name: str, frames: int) -> np.ndarray:
     ).astype(float)
 
 
-def _moods(
-    turns: Sequence[Turn], voice: Voice, base: Clip, seed: int, gestures: bool, face: FaceMover | None
-) -> Clip:
+def _moods(turns: Sequence[Turn], voice: Voice, base: Clip, seed: int, gestures: bool) -> Clip:
     """A body that talks, in the mood of each turn; the mood lasts until the next one."""
-    manners = [Manner.of(style_of(turn.speech.directions)) for turn in turns]
-    different = list(dict.fromkeys(manners))
-    clips = []
-    for manner in different:
-        clip = gesture(base, voice, seed, manner) if gestures else base
-        clips.append(
-            with_face(clip, voice.features, seed, smile=manner.smile, brows=manner.brows, model=face)
-        )
-    if len(clips) == 1:
-        return clips[0]
-    which = np.zeros(len(base), int)
-    for turn, manner in zip(turns, manners, strict=True):
-        which[max(round((turn.start - 2 * _PASSING) * FPS), 0) :] = different.index(manner)
-    weights = gaussian(np.eye(len(different))[which], _PASSING * FPS)
-    return _mixed(clips, weights)
+    if not gestures:
+        return base
+    moods = [(turn.start - 2 * _PASSING, Manner.of(style_of(turn.speech.directions))) for turn in turns]
+    different = list(dict.fromkeys(manner for _, manner in moods))
+    clips = [gesture(base, voice, seed, manner) for manner in different]
+    return _mixed(
+        clips, _weights([(at, different.index(manner)) for at, manner in moods], len(different), base)
+    )
+
+
+def _face(
+    turns: Sequence[Turn],
+    felt: Sequence[tuple[float, float, Reaction]],
+    voice: Voice,
+    clip: Clip,
+    seed: int,
+    face: FaceMover | None,
+) -> Clip:
+    """A face that speaks in the mood of each turn, and shows what it feels about what the other says."""
+    looks = [(turn.start - 2 * _PASSING, Manner.of(style_of(turn.speech.directions))) for turn in turns]
+    for begin, end, reaction in felt:
+        looks += [(begin, Manner.of(reaction.ranks)), (end, Manner())]
+    faces = [(at, (manner.smile, manner.brows)) for at, manner in sorted(looks, key=lambda one: one[0])]
+    different = list(dict.fromkeys(shown for _, shown in faces))
+    clips = [
+        with_face(clip, voice.features, seed, smile=smile, brows=brows, model=face)
+        for smile, brows in different
+    ]
+    return _mixed(
+        clips, _weights([(at, different.index(shown)) for at, shown in faces], len(different), clip)
+    )
+
+
+def _weights(changes: Sequence[tuple[float, int]], count: int, clip: Clip) -> np.ndarray:
+    """(T, count) weights that sum to one: which of them from when on, passing softly."""
+    which = np.full(len(clip), changes[0][1] if changes else 0)
+    for at, index in changes:
+        which[max(round(at * FPS), 0) :] = index
+    return gaussian(np.eye(count)[which], _PASSING * FPS)
 
 
 def _mixed(clips: Sequence[Clip], weights: np.ndarray) -> Clip:
     """Clips of nearly the same motion by weights (T, clips) that sum to one."""
+    if len(clips) == 1:
+        return clips[0]
     first = rotations.axis_angle_to_quaternion(clips[0].poses)
     total = np.zeros_like(first)
     for index, clip in enumerate(clips):
@@ -238,15 +326,8 @@ def _apart(first: Clip, second: Clip, distance: float) -> tuple[tuple[Clip, Clip
 
 
 def _warnings(turns: Sequence[Turn]) -> list[str]:
-    found = []
-    for turn in turns:
-        speech = turn.speech
-        found += [
-            f"Line {speech.line}: nothing is known of the direction “{direction}”."
-            for direction in not_understood(speech.directions)
-        ]
-        if speech.extension:
-            found.append(
-                f"Line {speech.line}: {speech.extension} is acted in the scene like the other speeches."
-            )
-    return found
+    return [
+        f"Line {turn.speech.line}: {turn.speech.extension} is acted in the scene like the other speeches."
+        for turn in turns
+        if turn.speech.extension
+    ]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput
 from ..motion.clip import Clip
 from ..performing import Talk, perform
 from ..pipeline import Pipeline
+from ..protocol.fields import SECONDS
 from ..protocol.messages import GenerateParams
 from ..sections import single
 from ..speech.manner import Manner
 from ..speech.voice import TALKING, Voice
 from ..telling import guidance, hear, tell
 from ..windows import Performer
-from .acting import Body
+from .acting import Body, Perform
+from .laying import stays
+from .standing import TRIES, performed
+
+Report = Callable[[str, int, int], None]
 
 
 def gestures_itself(pipeline: Pipeline) -> bool:
@@ -24,38 +29,61 @@ def gestures_itself(pipeline: Pipeline) -> bool:
     return bool(pipeline.config.diffusion.sound)
 
 
-def body_of(pipeline: Pipeline, on_step: Callable[[int, int], None]) -> Body:
+def body_of(pipeline: Pipeline, report: Report) -> Body:
     """Bodies that stand and stay where they are, made by a pack.
 
     Args:
         pipeline: of the pack.
-        on_step: called with (model steps done, steps expected) of one body; it may raise to cancel.
-
-    Raises:
-        BadInput: the pack cannot follow a voice.
+        report: called with (stage, steps done, steps expected); it may raise to cancel.
     """
+
+    def stood(voice: Voice, seed: int, name: str) -> Clip:
+        def generate(prompt: str, seconds: float, own: int) -> list[Clip]:
+            return _generated(pipeline, prompt, seconds, own, report)
+
+        clip = performed(generate, len(voice), seed)
+        return clip.replace(meta={**clip.meta, **_meta(pipeline, seed)})
+
+    def talked(voice: Voice, seed: int, name: str) -> Clip:
+        return _talked(pipeline, voice, seed, lambda done, total: report("refine", done, total))
+
+    return talked if gestures_itself(pipeline) else stood
+
+
+def motions_of(pipeline: Pipeline, report: Report) -> Perform:
+    """Motions of prompts: of some performances the one that is best performed where somebody stands."""
+
+    def perform(prompt: str, seconds: float, seed: int) -> Clip:
+        low, high = SECONDS
+        clips = _generated(pipeline, prompt, min(max(seconds, low), high), seed, report)
+        return max(clips, key=stays)
+
+    return perform
+
+
+def _generated(pipeline: Pipeline, prompt: str, seconds: float, seed: int, report: Report) -> list[Clip]:
+    params = GenerateParams(prompt=prompt, seconds=seconds, samples=TRIES, seed=seed)
+    return pipeline.generate(params, progress=report)
+
+
+def _meta(pipeline: Pipeline, seed: int) -> dict[str, Any]:
+    return {"pack": pipeline.pack.name, "seed": seed, "licence": pipeline.pack.licence}
+
+
+def _talked(pipeline: Pipeline, voice: Voice, seed: int, on_step: Callable[[int, int], None]) -> Clip:
+    """A body of models that hear a voice."""
     engine, config = pipeline.engine, pipeline.config
-    if not (config.diffusion.rhythm or config.diffusion.sound):
-        raise BadInput(f"The pack {pipeline.pack.name} cannot follow a voice.", field="pack")
-
-    def body(voice: Voice, seed: int) -> Clip:
-        params = GenerateParams(prompt=TALKING, seed=seed)
-        section = single(params, TALKING, len(voice), 1.0, config.stride)
-        heard = hear(engine, config, voice, section.length, 1)
-        performer = Performer(
-            engine,
-            config,
-            guidance(params, config),
-            config.sampling.steps,
-            tell(engine, config, section, 1, heard),
-            [np.random.default_rng((*section.seed, 0))],
-            stays=not config.diffusion.sound,
-        )
-        talk = Talk(
-            voice, Manner(), seed, arms=True, hips=True, gestures=False, face=pipeline.face, cleanup=True
-        )
-        (clip,) = perform(performer, talk, on_step)
-        meta = {"pack": pipeline.pack.name, "seed": seed, "licence": pipeline.pack.licence}
-        return clip.replace(meta={**clip.meta, **meta})
-
-    return body
+    params = GenerateParams(prompt=TALKING, seed=seed)
+    section = single(params, TALKING, len(voice), 1.0, config.stride)
+    heard = hear(engine, config, voice, section.length, 1)
+    performer = Performer(
+        engine,
+        config,
+        guidance(params, config),
+        config.sampling.steps,
+        tell(engine, config, section, 1, heard),
+        [np.random.default_rng((*section.seed, 0))],
+    )
+    talk = Talk(voice, Manner(), seed, arms=True, hips=True, gestures=False, face=pipeline.face, cleanup=True)
+    (clip,) = perform(performer, talk, on_step)
+    return clip.replace(meta={**clip.meta, **_meta(pipeline, seed)})

@@ -63,11 +63,22 @@ class Speech:
 
 
 @dataclass(frozen=True)
+class Action:
+    """What is seen: a line of action, its number in the file, and the number of the speech that follows it (one more
+    than there are, behind the last)."""
+
+    line: int
+    text: str
+    before: int
+
+
+@dataclass(frozen=True)
 class Screenplay:
-    """The speeches of a screenplay, and its title page by lower-case key."""
+    """The speeches of a screenplay, its title page by lower-case key, and its action."""
 
     speeches: tuple[Speech, ...]
     title_page: dict[str, str] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
 
     @property
     def speakers(self) -> list[str]:
@@ -101,6 +112,7 @@ def parse(text: str) -> Screenplay:
     lines = _without_hidden(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")).split("\n")
     title, at = _title_page(lines)
     speeches: list[Speech] = []
+    actions: list[Action] = []
     before: Before = "scene"
     while at < len(lines):
         line = lines[at].strip()
@@ -118,15 +130,16 @@ def parse(text: str) -> Screenplay:
         at += 1
         if (line.startswith(".") and not line.startswith("..")) or _SCENE.match(line):
             before = "scene"
-        elif line and not line.startswith(("#", "=", ">")) and before == "speech":
-            before = "action"
+        elif line and not line.startswith(("#", "=", ">")) and not line.endswith("TO:"):
+            actions.append(Action(at, _plain(line.removeprefix("!")), len(speeches) + 1))
+            before = "action" if before == "speech" else before
     if not speeches:
         raise BadInput(
             "Nobody says anything in this screenplay.",
             hint="A speech is a name in capitals after an empty line, and below it what is said.",
             field="script",
         )
-    return Screenplay(tuple(speeches), title)
+    return Screenplay(tuple(speeches), title, tuple(actions))
 
 
 def _without_hidden(text: str) -> str:

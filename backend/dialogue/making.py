@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import BadInput
 from ..protocol.dialogue import DISTANCE, DialogueParams
 from .acting import Acted, act
+from .doing import doings_of, pauses_of, timed
 from .fountain import Screenplay, parse
 from .lines import screenplay_of
 from .turns import RATE, Turn, mixed, plan_turns, tracks
@@ -37,6 +38,7 @@ class Asked:
         language: of the synthesised voices.
         seed: the same seed gives the same scene.
         distance: metres between the two.
+        touches: whether handshakes, high fives and hugs are performed.
     """
 
     screenplay: Screenplay
@@ -45,6 +47,7 @@ class Asked:
     language: str = "en"
     seed: int = 0
     distance: float = 1.4
+    touches: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def asked_of(params: DialogueParams) -> Asked:
     Raises:
         BadInput: its screenplay cannot be followed, or a recording is not there.
     """
+    recordings: dict[int, Path] = {}
     if params.script is not None:
-        screenplay, recordings = parse(params.script), {}
+        screenplay = parse(params.script)
     else:
         screenplay, recordings = screenplay_of(params.lines or ())
     return Asked(
@@ -81,6 +85,7 @@ def asked_of(params: DialogueParams) -> Asked:
         params.language,
         params.seed,
         params.distance,
+        params.touches,
     )
 
 
@@ -127,7 +132,7 @@ def make(asked: Asked, load: Callable[[], Pipeline], report: Report) -> Made:
         BadInput: the dialogue cannot be made as it is asked for.
         JobFailed: a synthesiser failed.
     """
-    from .body import body_of, gestures_itself
+    from .body import body_of, gestures_itself, motions_of
 
     check(asked)
     screenplay = asked.screenplay
@@ -142,19 +147,24 @@ def make(asked: Asked, load: Callable[[], Pipeline], report: Report) -> Made:
             Path(folder),
             on_speech=lambda done: report("voices", done, len(screenplay.speeches)),
         )
-    turns = plan_turns(screenplay.speeches, [len(sound) / RATE for sound in sounds], asked.seed)
-    whole = tracks(turns, sounds, screenplay.speakers)
+    doings, left = doings_of(screenplay, touches=asked.touches)
+    pauses = pauses_of(doings)
+    turns = plan_turns(screenplay.speeches, [len(sound) / RATE for sound in sounds], asked.seed, pauses)
+    last = pauses.get(len(screenplay.speeches) + 1, 0.0)
+    whole = tracks(turns, sounds, screenplay.speakers, last)
     report("load", 0, 1)
     pipeline = load()
     acted = act(
         turns,
         screenplay.speakers,
         whole,
-        body_of(pipeline, lambda done, total: report("refine", done, total)),
+        body_of(pipeline, report),
         seed=asked.seed,
         distance=asked.distance,
         gestures=not gestures_itself(pipeline),
         face=pipeline.face,
+        done=timed(doings, turns, pauses),
+        perform=motions_of(pipeline, report),
         report=report,
     )
-    return Made(turns, whole, acted)
+    return Made(turns, whole, replace(acted, warnings=[*left, *acted.warnings]))

@@ -54,13 +54,19 @@ def _placed(clip: Clip, x: float, yaw: float) -> Clip:
     return move(turned, np.array([x - pelvis[0], 0.0, -pelvis[2]]))
 
 
-def regard(clip: Clip, other: Clip) -> Clip:
-    """The clip with head and eyes on the other's eyes; glances, nods and accents of its own stay."""
+def regard(clip: Clip, other: Clip, share: np.ndarray | float = 1.0) -> Clip:
+    """The clip with head and eyes on the other's eyes; glances, nods and accents of its own stay.
+
+    Args:
+        clip, other: two bodies in one world.
+        share: (T,) 0 where it does not look at the other, 1 where it does.
+    """
     poses = np.array(clip.poses, np.float64)
     target = other.joints()[:, EYES].mean(axis=1)
-    slow = gaussian(aim(poses, clip.trans, target), CALM * clip.fps)
+    looks = np.broadcast_to(share, len(clip))[:, None]
+    slow = gaussian(looks * aim(poses, clip.trans, target), CALM * clip.fps)
     bend(poses, HEAD, np.pad(FOLLOWS * np.clip(slow, -MOST, MOST), ((0, 0), (0, 1))))
-    rest = aim(poses, clip.trans, target)
+    rest = looks * aim(poses, clip.trans, target)
     poses[:, EYES, :2] = np.clip(poses[:, EYES, :2] + gaussian(rest, 2.0)[:, None], -FURTHEST, FURTHEST)
     return clip.replace(poses=poses)
 
@@ -90,9 +96,17 @@ def gaze_error(clip: Clip, other: Clip) -> np.ndarray:
     return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-def apart(clip: Clip, other: Clip) -> np.ndarray:
-    """Metres (T,) between two bodies made of capsules; negative where they are within each other."""
+def apart(clip: Clip, other: Clip, *, trunks: bool = False) -> np.ndarray:
+    """Metres (T,) between two bodies made of capsules; negative where they are within each other.
+
+    Args:
+        clip, other: two bodies in one world.
+        trunks: only from the hips to the neck.
+    """
     starts, stops, radii = _capsules()
+    if trunks:
+        chosen = np.isin(stops, [INDEX[name] for name in ("spine1", "spine2", "spine3", "neck")])
+        starts, stops, radii = starts[chosen], stops[chosen], radii[chosen]
     one, two = clip.joints(), other.joints()
     nearest = np.empty(len(one))
     between = radii[:, None] + radii

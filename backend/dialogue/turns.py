@@ -6,7 +6,7 @@ PNAS 106, 2009).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,13 +48,16 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
     return samples[max(loud[0] - margin, 0) : loud[-1] + margin]
 
 
-def plan_turns(speeches: Sequence[Speech], lengths: Sequence[float], seed: int) -> list[Turn]:
+def plan_turns(
+    speeches: Sequence[Speech], lengths: Sequence[float], seed: int, pauses: Mapping[int, float] = {}
+) -> list[Turn]:
     """Turns in the order of the speeches.
 
     Args:
         speeches: of a screenplay.
         lengths: seconds of the sound of each.
         seed: of the small differences between answers.
+        pauses: seconds that nobody speaks before a speech, by its number: something is done.
 
     Raises:
         BadInput: the scene would be far too long.
@@ -71,7 +74,7 @@ def plan_turns(speeches: Sequence[Speech], lengths: Sequence[float], seed: int) 
             rng = np.random.default_rng([seed, speech.number])
             same = turns[-1].speech.speaker == speech.speaker
             start += (GOES_ON if same else float(rng.uniform(*ANSWER))) + _MORE[speech.before]
-        start += BEAT * speech.beat
+        start += BEAT * speech.beat + pauses.get(speech.number, 0.0)
         turns.append(Turn(speech, start, start + length))
         now = max(now, start + length)
     if now > LONGEST:
@@ -79,14 +82,16 @@ def plan_turns(speeches: Sequence[Speech], lengths: Sequence[float], seed: int) 
     return turns
 
 
-def seconds_of(turns: Sequence[Turn]) -> float:
-    """Length of the whole scene."""
-    return max(turn.end for turn in turns) + TAIL
+def seconds_of(turns: Sequence[Turn], after: float = 0.0) -> float:
+    """Length of the whole scene; ``after``: seconds in which something is done behind the last speech."""
+    return max(turn.end for turn in turns) + after + TAIL
 
 
-def tracks(turns: Sequence[Turn], sounds: Sequence[np.ndarray], speakers: Sequence[str]) -> np.ndarray:
+def tracks(
+    turns: Sequence[Turn], sounds: Sequence[np.ndarray], speakers: Sequence[str], after: float = 0.0
+) -> np.ndarray:
     """(speakers, N) samples: each speaker's whole scene, silent while the other speaks."""
-    whole = np.zeros((len(speakers), round(seconds_of(turns) * RATE)), np.float32)
+    whole = np.zeros((len(speakers), round(seconds_of(turns, after) * RATE)), np.float32)
     for turn, sound in zip(turns, sounds, strict=True):
         at = round(turn.start * RATE)
         row = whole[speakers.index(turn.speech.speaker)]

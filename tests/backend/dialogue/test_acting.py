@@ -35,7 +35,7 @@ def standing(frames: int) -> Clip:
     return Clip(poses, trans, 30.0)
 
 
-def body(voice: Voice, seed: int) -> Clip:
+def body(voice: Voice, seed: int, name: str) -> Clip:
     return standing(len(voice))
 
 
@@ -96,13 +96,8 @@ def _plain() -> tuple[list[Turn], list[str], np.ndarray]:
     return turns, NAMES, tracks(turns, sounds, NAMES)
 
 
-def test_what_is_not_understood_is_a_warning_and_no_end(acted: Acted) -> None:
-    assert not any("to the dog" in warning for warning in acted.warnings)
-    assert "Line 10: nothing is known of the direction “polishing a glass”." in acted.warnings
-
-
 def test_bodies_that_would_touch_stand_further_apart() -> None:
-    def reaching(voice: Voice, seed: int) -> Clip:
+    def reaching(voice: Voice, seed: int, name: str) -> Clip:
         clip = standing(len(voice))
         poses = np.array(clip.poses)
         for side, sign in (("left", -1.0), ("right", 1.0)):
