@@ -149,8 +149,8 @@ def test_why_the_script_cannot_be_performed(body: bpy.types.Object) -> None:
         bpy.ops.understudy.generate()
     write(("walks", 5))
     assert "lasts 0.2 s" in orders.why_not(bpy.context)
-    write(*[("walks", 1800)] * 6)
-    assert "lasts 360 s" in orders.why_not(bpy.context)
+    write(*[("walks", 1800)] * 11)
+    assert "lasts 660 s" in orders.why_not(bpy.context)
     write(("walks", 60))
     assert orders.why_not(bpy.context) == ""
     bpy.context.scene.understudy_direction.mode = "CONTINUE"
