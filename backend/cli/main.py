@@ -16,6 +16,7 @@ from ..errors import JobFailed, UnderstudyError
 from . import (
     batch,
     cache,
+    chat,
     convert,
     describe,
     dialogue,
@@ -38,6 +39,7 @@ _COMMANDS = (
     search,
     render,
     dialogue,
+    chat,
     retarget,
     edit,
     convert,

@@ -42,26 +42,68 @@ _INTENTS: weakref.WeakKeyDictionary[Pipeline, Intents] = weakref.WeakKeyDictiona
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer, performed.
+class Told:
+    """An answer in words.
 
     Attributes:
+        character: who answers.
         words: as they were written.
         author: ``offline``, or a model's name.
         heard: what the user said.
-        clip: at 30 fps, in the world of the one before.
-        sound: (N,) at 24 kHz as long as the clip, or None.
+        seed: of everything that is made for this answer.
         memory: with this exchange.
         warnings: sentences for the user.
     """
 
+    character: Character
     words: Words
     author: str
     heard: str
-    clip: Clip
-    sound: np.ndarray | None
+    seed: int
     memory: list[Remembered]
     warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, performed.
+
+    Attributes:
+        told: in words.
+        clip: at 30 fps, in the world of the one before.
+        sound: (N,) at 24 kHz as long as the clip, or None.
+        warnings: sentences for the user, those about the words among them.
+    """
+
+    told: Told
+    clip: Clip
+    sound: np.ndarray | None
+    warnings: list[str]
+
+
+def tell(
+    params: ChatParams,
+    pipeline: Pipeline,
+    report: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Told:
+    """What the character answers, in words.
+
+    Raises:
+        BadInput: the character, the recording or the endpoint's settings cannot be used.
+        EndpointError: the endpoint failed, and the offline author was not asked to stand in.
+        Cancelled: ``cancelled()`` turned true.
+    """
+    character = params.character or read_character(Path(params.character_file or ""))
+    if params.endpoint is not None:
+        check_endpoint(params.endpoint, params.allow_network)
+    heard = params.text or _recognised(Path(params.speech or ""))
+    seed = (params.seed * 1009 + Scene.of(params.memory).turn * 31) % 2**31
+    step = report or (lambda stage, done, total: None)
+    step("author", 0, 1)
+    words, author, warnings = _words(params, character, heard, pipeline, seed, step, cancelled)
+    memory = remembered(params.memory, heard, words.text, words.motion, words.emotion)
+    return Told(character, words, author, heard, seed, memory, warnings)
 
 
 def answer(
@@ -70,71 +112,61 @@ def answer(
     report: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Answered:
-    """Answer a user.
+    """Answer a user, with voice and body.
 
     Raises:
-        BadInput: the character, the recording, the last clip or the endpoint's settings cannot be used.
-        EndpointError: the endpoint failed, and the offline author was not asked to stand in.
-        Cancelled: ``cancelled()`` turned true.
+        BadInput: as :func:`tell`, or the last clip cannot be gone on from.
+        EndpointError, Cancelled: as :func:`tell`.
     """
-    tell = report or (lambda stage, step, total: None)
-    character = params.character or read_character(Path(params.character_file or ""))
-    if params.endpoint is not None:
-        check_endpoint(params.endpoint, params.allow_network)
     previous = None if params.previous is None else _clip(params.previous)
-    heard = params.text or _recognised(Path(params.speech or ""))
-    scene = Scene.of(params.memory)
-    seed = (params.seed * 1009 + scene.turn * 31) % 2**31
-    tell("author", 0, 1)
-    words, author, warnings = _words(params, character, heard, pipeline, seed, tell, cancelled)
+    told = tell(params, pipeline, report, cancelled)
+    character, words = told.character, told.words
     here = Standing.of(previous)
     user = np.asarray(params.user or USER, float)
-    stages = stages_of(
-        words.motion,
-        here.place,
-        here.facing,
-        user,
-        character.places,
-        down=scene.down and previous is not None,
-    )
-    tell("voices", 0, 1)
-    act = next((stage.act for stage in stages if stage.act), words.act)
-    language = character.language or params.language
+    down = previous is not None and Scene.of(params.memory).down
+    stages = stages_of(words.motion, here.place, here.facing, user, character.places, down=down)
+    if report is not None:
+        report("voices", 0, 1)
     said = spoken(
-        words.text, character.name, act, voice=character.voice, language=language, aloud=params.voice
+        words.text,
+        character.name,
+        next((stage.act for stage in stages if stage.act), words.act),
+        voice=character.voice,
+        language=character.language or params.language,
+        aloud=params.voice,
     )
     clip = performed(
         pipeline,
         stages,
         said,
         style=style_of((words.emotion,)),
-        seed=seed,
+        seed=told.seed,
         user=user,
         previous=previous,
         progress=report,
         cancelled=cancelled,
     )
-    warnings += [*said.warnings, *_far(pipeline, stages)]
-    memory = remembered(params.memory, heard, words.text, words.motion, words.emotion)
+    warnings = [*told.warnings, *said.warnings, *_far(pipeline, stages)]
     meta = {"character": character.name, "text": words.text, "emotion": words.emotion, "motion": words.motion}
     clip = clip.replace(meta={**clip.meta, **meta, **({"warnings": warnings} if warnings else {})})
-    return Answered(words, author, heard, clip, _fitted(said, len(clip) / clip.fps), memory, warnings)
+    return Answered(told, clip, _fitted(said, len(clip) / clip.fps), warnings)
 
 
 def result_of(done: Answered, began: float) -> ChatResult:
     """An answer as a message; ``began`` is a time of ``time.monotonic``."""
+    told = done.told
     return ChatResult(
-        text=done.words.text,
-        emotion=done.words.emotion,
-        motion=done.words.motion,
+        text=told.words.text,
+        emotion=told.words.emotion,
+        motion=told.words.motion,
         clip=base64.b64encode(clip_to_bytes(done.clip)).decode("ascii"),
         frames=len(done.clip),
         fps=done.clip.fps,
         sound=None if done.sound is None else base64.b64encode(wav_of(done.sound)).decode("ascii"),
         seconds=done.clip.seconds,
-        author=done.author,
-        heard=done.heard,
-        memory=done.memory,
+        author=told.author,
+        heard=told.heard,
+        memory=told.memory,
         warnings=done.warnings,
         seconds_taken=round(time.monotonic() - began, 3),
     )
@@ -155,7 +187,7 @@ def _words(
     heard: str,
     pipeline: Pipeline,
     seed: int,
-    tell: Progress,
+    step: Progress,
     cancelled: Callable[[], bool] | None,
 ) -> tuple[Words, str, list[str]]:
     """What is answered, who wrote it, and what was odd."""
@@ -172,7 +204,7 @@ def _words(
                 allow_network=params.allow_network,
                 seed=seed,
                 cancelled=cancelled,
-                waiting=lambda: tell("author", 0, 1),
+                waiting=lambda: step("author", 0, 1),
             )
             return words, params.endpoint.model, warnings
         except EndpointError as error:

@@ -392,7 +392,9 @@ class _Turn:
             fact = next((fact for fact in self.facts if fact.kind == "role"), None)
             self._tell(fact)
         elif intent in TOPICS:
-            facts = [fact for fact in self.facts if TOPICS[intent].search(fact.text)]
+            facts = [
+                fact for fact in self.facts if TOPICS[intent].search(fact.text) and _OWN.search(fact.text)
+            ]
             first = min(facts, key=lambda fact: self.scene.count(fact.text)) if facts else None
             self._tell(first)
         elif intent in ("self", "story"):
@@ -682,6 +684,7 @@ class _Turn:
             self.made.asks = self._choice(open_[:3] if not about else open_)
 
 
+_OWN = re.compile(r"\b(i|my|me)\b", re.IGNORECASE)
 _OPEN = ("name", "day", "home", "work", "likes", "more")
 """What is asked, in this order, where the talk has come to an end."""
 _GOING = (
