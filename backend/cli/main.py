@@ -29,6 +29,7 @@ from . import (
     retarget,
     search,
     serve,
+    setup,
 )
 from .common import Parser
 
@@ -47,6 +48,7 @@ _COMMANDS = (
     packs,
     cache,
     doctor,
+    setup,
     serve,
 )
 
