@@ -1,4 +1,7 @@
-"""Pins: wrists, ankles and feet that are held at places in the world by two-bone inverse kinematics."""
+"""Pins: wrists, ankles and feet that are held at places in the world by two-bone inverse kinematics.
+
+Where an arm is too short the body leans first, see :mod:`.leaning`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from ..motion.ik import solve_two_bone
 from ..motion.kinematics import forward_kinematics
 from ..motion.rotations import quaternion_to_matrix
 from ..motion.skeleton import INDEX, REST_OFFSETS
+from .leaning import Reach, lean
 
 EASE_SECONDS = 0.4
 """How long before and after a pin a limb is on its way, at least."""
@@ -74,7 +78,7 @@ class Hold:
 
 
 def hold(clip: Clip, holds: Sequence[Hold], room: np.ndarray | None = None) -> Clip:
-    """The clip with limbs that hold on to places, as far as they reach; they come and leave softly.
+    """The clip with limbs that hold on to places, as far as they and a leaning body reach; they come and leave softly.
 
     Args:
         clip: the motion.
@@ -82,17 +86,33 @@ def hold(clip: Clip, holds: Sequence[Hold], room: np.ndarray | None = None) -> C
         room: (T,) 0 to 1, how far each frame may be changed.
     """
     poses = np.array(clip.poses, np.float64)
+    room = np.ones(len(clip)) if room is None else room
+    clip = clip.replace(trans=_leaned(poses, clip, holds, room))
     contacts = None if clip.contacts is None else np.array(clip.contacts)
     for name, limb in LIMBS.items():
         own = sorted((one for one in holds if one.joint == name), key=lambda one: one.first)
         if not own:
             continue
-        moved = _hold_limb(poses, clip, limb, own, np.ones(len(clip)) if room is None else room)
+        moved = _hold_limb(poses, clip, limb, own, room)
         if contacts is not None and limb.is_leg:
             # A foot that is drawn away from where it stood does not stand there.
             columns = slice(0, 2) if name.startswith("left") else slice(2, 4)
             contacts[moved > OFF_FLOOR, columns] = 0.0
     return clip.replace(poses=poses, contacts=contacts)
+
+
+def _leaned(poses: np.ndarray, clip: Clip, holds: Sequence[Hold], room: np.ndarray) -> np.ndarray:
+    """Where the body is (T, 3) that leans, in place, to what its arms do not reach."""
+    joints = clip.joints()
+    reaches = []
+    for name, limb in LIMBS.items():
+        own = sorted((one for one in holds if one.joint == name), key=lambda one: one.first)
+        if own and not limb.is_leg:
+            wrist = joints[:, limb.tip]
+            offset, weight = _pull(wrist, own, clip.fps)
+            reaches.append(Reach(limb.chain[0], limb.reach, wrist + offset, weight))
+    trans = np.asarray(clip.trans, np.float64)
+    return lean(poses, trans, clip.fps, reaches, room) if reaches else trans
 
 
 def _hold_limb(
