@@ -36,7 +36,7 @@ from .recover import recover_from_ric
 SHORTEST = 3
 """Frames; nothing shorter is a motion."""
 _LIMBS = ("knee", "ankle", "elbow", "wrist")
-_KIT_LIMBS = {"knee": "HK", "ankle": "KA", "elbow": "SE", "wrist": "EW"}
+_KIT_LIMBS = {"knee": ("H", "K"), "ankle": ("K", "A"), "elbow": ("S", "E"), "wrist": ("E", "W")}
 _STRETCH, _UNEVEN = 0.2, 0.3
 """How much a limb's length may vary over time, and from left to right; networks stretch bones by some percent."""
 _SHARES = {"knee": 0.48, "ankle": 0.52, "elbow": 0.31, "wrist": 0.31}
