@@ -18,9 +18,11 @@ from .direction import keys
 from .direction.direct import Direction, lasting
 from .direction.seams import softened
 from .direction.standing import without_way
+from .engines.base import OutOfMemory
 from .engines.choose import load_engine
 from .errors import BadInput, Cancelled
 from .known import Known
+from .log import logger
 from .memo import Memo
 from .motion.clip import Clip, place_at_origin, sampled
 from .motion.features import FPS, clip_from_features, features_from_clip
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, steps done, steps expected)."""
+
+
+TOO_LITTLE = "The device {device} has not enough memory for this: the processor made it, which takes longer."
+"""What the user is told then."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class Pipeline:
         self.face = FaceModel.load(pack.file(FACE)) if FACE in pack.files else None
         self.engine = load_engine(pack.path, self.config, device, engine)
         self.memo = Memo()
+        self._slower: Pipeline | None = None
 
     def generate(
         self,
@@ -105,9 +112,39 @@ class Pipeline:
     ) -> list[Clip]:
         """Clips, one per sample, at 30 fps or at that of the clip that is edited; the same seed gives the same clips.
 
+        Where the device has not enough memory, the processor makes them, and a warning says so.
+
         Raises:
             BadInput: the request cannot be performed with this pack.
             Cancelled: ``cancelled()`` turned true; asked at every model step.
+        """
+        try:
+            return self.perform(params, progress, cancelled)
+        except OutOfMemory:
+            said = TOO_LITTLE.format(device=self.engine.device)
+            logger.warning(said)
+        clips = self._on_processor().perform(params, progress, cancelled)
+        return [
+            clip.replace(meta={**clip.meta, "warnings": [*clip.meta.get("warnings", ()), said]})
+            for clip in clips
+        ]
+
+    def _on_processor(self) -> Pipeline:
+        """The same models on the processor. The next request tries the device again: others may have left it."""
+        if self._slower is None:
+            self._slower = Pipeline(self.pack, "cpu", self.engine.name)
+        return self._slower
+
+    def perform(
+        self,
+        params: GenerateParams,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Clip]:
+        """:meth:`generate` on the pipeline's own device alone.
+
+        Raises:
+            OutOfMemory: the device has not enough memory.
         """
 
         def report(stage: str) -> Callable[[int, int], None]:

@@ -13,6 +13,10 @@ from ..conditions import Conditions
 from ..text import TextEmbedding
 
 
+class OutOfMemory(MemoryError):
+    """A device other than the processor has not enough memory for a call."""
+
+
 class Engine(Protocol):
     name: str
     device: str

@@ -9,6 +9,7 @@ from ..errors import BadInput, JobFailed
 from ..log import logger
 from ..pack_config import PackConfig
 from .base import Engine
+from .frugal import Frugal
 from .onnx_weights import GRAPHS, INDEX
 
 TORCH_ONLY = ("mps",)
@@ -58,10 +59,13 @@ def load_engine(folder: Path, config: PackConfig, device: str = "auto", engine: 
         JobFailed: the engine or its graphs are missing.
         BadInput: the device is not there.
     """
+    made: Engine
     if choose(folder, engine, device) == "onnx":
         from .onnx_engine import OnnxEngine
 
-        return OnnxEngine(folder, config, device)
-    from .torch_engine import TorchEngine
+        made = OnnxEngine(folder, config, device)
+    else:
+        from .torch_engine import TorchEngine
 
-    return TorchEngine(folder, config, device)
+        made = TorchEngine(folder, config, device)
+    return made if made.device == "cpu" else Frugal(made)

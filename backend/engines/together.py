@@ -344,7 +344,7 @@ def perform_together(
         own.engine = Seat(table)
         with table.turn:
             try:
-                results[index] = own.generate(requests[index])
+                results[index] = own.perform(requests[index])
             except BaseException as error:  # told by whoever asked
                 results[index] = error
             finally:
