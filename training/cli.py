@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "statistics": "take mean and deviation of feature files",
     "preview": "draw clips of a store as contact sheets",
     "canonical": "write stick figures of a store, with metadata and sentence embeddings",
+    "manifest": "list the recordings of a speech set: who speaks, what is said, how long",
     "stage": "train a tokenizer, the language model, the diffusion, the alignment, the prior, the refiner or a judge",
     "face": "fit jaw and expressions to the voices of a store, and measure them on held-out speech",
     "refine": "repair stick figures and perform them in another style",
