@@ -13,6 +13,8 @@ from .script import Character
 from .settings import Profile, ScriptSettings, Splits
 
 Split = Literal["train", "val", "test"]
+ABOUT = 0.5
+"""Share of plots about a topic, where one is given."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,10 @@ def cast(
     random = Random(f"{seed}/{number}")
     profile = profiles[number % len(profiles)]
     allowed = [each for each in scenarios if not settings.content or each.content in settings.content]
-    scenario = random.choice(allowed)
     about = [*profile.topics, *topics]
     topic = random.choice(about) if about else ""
+    telling = [each for each in allowed if each.about_topic]
+    scenario = random.choice(telling if topic and telling and random.random() < ABOUT else allowed)
     share = random.random()
     if settings.method != "rules" and topic:
         share = zlib.crc32(f"{seed}/{topic.casefold()}".encode()) / 2**32

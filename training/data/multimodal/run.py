@@ -18,6 +18,9 @@ from .output import Outcome, Skipped
 from .script import Script
 from .settings import Profile, ScriptSettings
 
+Made = tuple[Cast, Script | Unusable]
+"""What became of a cast."""
+
 
 def run(
     profiles: Sequence[Profile],
@@ -69,22 +72,22 @@ def run(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{out} cannot be written ({error.strerror or error}).", field="out") from None
-    library = MotionLibrary(
-        store, out / ".embeddings", datasets=settings.datasets, kinds=settings.interaction,
-        embeddings=settings.embeddings, encoder=encoder,
-    )  # fmt: skip
     casts = (cast(number, seed, profiles, settings, topics) for number in range(part, count, period))
-    wanted = len(range(part, count, period))
-    outcome = Outcome(
-        wanted=wanted, author=rules.AUTHOR if settings.method == "rules" else settings.llm.model
-    )
+    author = rules.AUTHOR if settings.method == "rules" else settings.llm.model
+    outcome = Outcome(wanted=len(range(part, count, period)), author=author)
     with ExitStack() as stack:
-        if settings.method == "rules":
-            made = ((each, rules.write(each, library, settings)) for each in casts)
-            _collect(made, outcome, settings.give_up, progress)
-        else:
+        chat = None
+        if settings.method != "rules":
             journal = output.names_of(part, period)[0].replace("scripts", "journal", 1)
             chat = stack.enter_context(Chat(settings.llm, out / journal))
+        library = MotionLibrary(
+            store, out / ".embeddings", datasets=settings.datasets, kinds=settings.interaction,
+            embeddings=settings.embeddings, encoder=encoder,
+        )  # fmt: skip
+        if chat is None:
+            made: Iterator[Made] = ((each, rules.write(each, library, settings)) for each in casts)
+            _collect(made, outcome, settings.give_up, progress)
+        else:
             _collect(_asked(casts, chat, library, settings), outcome, settings.give_up, progress)
             outcome.usage, outcome.total = vars(chat.usage), vars(chat.total)
     return output.write(out, outcome, part, period)
@@ -92,8 +95,8 @@ def run(
 
 def _asked(
     casts: Iterator[Cast], chat: Chat, library: MotionLibrary, settings: ScriptSettings
-) -> Iterator[tuple[Cast, Script | Unusable]]:
-    def write(each: Cast) -> tuple[Cast, Script | Unusable]:
+) -> Iterator[Made]:
+    def write(each: Cast) -> Made:
         try:
             return each, rounds.write(each, chat, library, settings)
         except Unusable as error:
@@ -103,8 +106,8 @@ def _asked(
 
 
 def _collect(
-    made: Iterator[tuple[Cast, Script | Unusable]], outcome: Outcome, give_up: int, progress: Callable[[int, int], None]
-) -> None:  # fmt: skip
+    made: Iterator[Made], outcome: Outcome, give_up: int, progress: Callable[[int, int], None]
+) -> None:
     """Scripts into the outcome until they are all there, or something ends it."""
     in_a_row = 0
     try:

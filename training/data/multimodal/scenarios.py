@@ -107,6 +107,11 @@ class Scenario(_Part):
     variants: list[list[Beat]] = Field(min_length=3)
     """The last is kept for test, the one before it for val."""
 
+    @property
+    def about_topic(self) -> bool:
+        """Whether its plots talk about a topic."""
+        return all(any("<topic>" in beat.says for beat in variant) for variant in self.variants)
+
     def variants_of(self, split: str) -> range:
         """Numbers of the plots of a split."""
         last = len(self.variants) - 1
