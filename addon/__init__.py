@@ -19,6 +19,7 @@ MODULES = (
     "takes.records",
     "perform.sound",
     # the job
+    "process.slices",
     "perform.generate",
     # what buttons do
     "perform.operators",

@@ -16,7 +16,7 @@ from .keying import cycles
 from .keying.actions import channels_of
 from .keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
 from .keying.reduction import MAX_DEGREES
-from .perform.generate import refuse
+from .process.refusing import refuse
 
 _REDUCE = {
     "name": "Reduce Keys",
@@ -131,7 +131,9 @@ class UNDERSTUDY_OT_loop(_Edit, bpy.types.Operator):
         return cycles.closed(cycle), told
 
     def finish(self, body: bpy.types.Object, clip: Clip) -> None:
-        cycles.play_on(body, clip)
+        channels = channels_of(body.animation_data)
+        assert channels is not None
+        cycles.go_on(channels, clip)
 
 
 class UNDERSTUDY_OT_join(_Edit, bpy.types.Operator):

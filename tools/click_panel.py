@@ -322,15 +322,15 @@ def import_a_file(w: Window) -> None:
 
 
 def render(w: Window) -> None:
-    w.tell("sections('render')")
+    w.tell("sections('render'); scene.frame_start, scene.frame_end = 30, 59")  # a second of it is enough
     time.sleep(1)
     w.known.clear()
     for engine, name in (("workbench", "film.mp4"), ("eevee", "still.png")):
         target = str(w.inside / name)
         w.tell(f"s = scene.understudy_render; s.filepath = {target!r}; s.engine = {engine!r}; s.size = '960x540'; "
-               "scene.frame_set(30); places()[2].tag_redraw()")  # fmt: skip
+               "scene.frame_set(40); places()[2].tag_redraw()")  # fmt: skip
         w.click("understudy.render(")
-        w.expect("module('render.panel').Studio.film.state != 'running'", 500)
+        w.expect("module('render.panel').Studio.film.state != 'running'", 900)
         state = w.value(
             "[module('render.panel').Studio.film.state, str(module('render.panel').Studio.film.error)]"
         )

@@ -5,6 +5,8 @@ picture after the other, and writes what is on the screen to ``docs/images/guide
 ``import``. Where Blender lies in a changed root, give the command that enters it:
 
     python tools/make_pictures.py --zip dist/understudy-0.1.0.zip --root /srv/trixie --python /opt/venv/bin/python
+
+``--language ja_JP --out FOLDER`` shows whether words fit in another language.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--display", default=":87", help="number of the virtual screen")
     parser.add_argument("--timeout", type=float, default=600.0)
+    parser.add_argument("--language", default="", help="of the interface, as Blender calls it (de_DE)")
     args = parser.parse_args()
     shared = (args.root or Path("/")) / "tmp" / "understudy-pictures"
     shutil.rmtree(shared, ignore_errors=True)
@@ -45,6 +48,7 @@ def main() -> int:
         "HOME": os.path.expanduser("~"),
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "UNDERSTUDY_PYTHON": args.python,
+        "UNDERSTUDY_LANGUAGE": args.language,
     }
     screen = subprocess.Popen(
         ["Xvfb", args.display, "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "+extension", "GLX"],

@@ -27,6 +27,9 @@ def view() -> tuple[bpy.types.Window, bpy.types.Area]:
 
 _times = 0
 
+OF_THEIR_OWN = ("takes", "library", "retarget", "dialogue", "chat")
+"""Panels of the tab that are no part of the first one."""
+
 
 def sections(*wanted: str) -> None:
     """Open these parts of the panel and close the others.
@@ -49,7 +52,7 @@ def sections(*wanted: str) -> None:
         parent = getattr(cls, "bl_parent_id", "")
         if parent:
             cls.bl_parent_id = f"{parent.rstrip('0123456789').rstrip('_')}_{_times}"
-        if parent or short in ("takes", "library", "retarget"):
+        if parent or short in OF_THEIR_OWN:
             cls.bl_options = set() if short in wanted else {"DEFAULT_CLOSED"}
         bpy.utils.register_class(cls)
 
@@ -108,6 +111,8 @@ def scenes() -> Iterator[tuple[str, Box | str]]:
     yield "takes", "sidebar"
     sections("body", "style")
     yield "body-and-style", "sidebar"
+    sections("halves", "advanced", "backend")
+    yield "halves-and-backend", "sidebar"
     bpy.context.scene.understudy.voice = "FILE"
     sections("speech")
     yield "speech", "sidebar"
@@ -131,8 +136,19 @@ def scenes() -> Iterator[tuple[str, Box | str]]:
     sections("script")
     yield "script", "sidebar"
     bpy.context.scene.understudy_script.use = False
-    sections("render", "backend")
+    sections("render")
     yield "render", "sidebar"
+    dialogue = bpy.context.scene.understudy_dialogue
+    dialogue.first.name, dialogue.second.name = "Anna", "Ben"
+    for text in ("Did you bring the map?", "It is in the bag, over there.", "Then we can go."):
+        bpy.ops.understudy.dialogue_line_add()
+        dialogue.lines[-1].text = text
+    sections("dialogue", "dialogue_scene")
+    yield "dialogue", "sidebar"
+    sections("chat", "chat_character")
+    yield "role-play", "sidebar"
+    sections("retarget")
+    yield "own-character", "sidebar"
     bpy.ops.screen.userpref_show()
     bpy.context.preferences.active_section = "ADDONS"
     bpy.ops.preferences.addon_show(module=NAME)
@@ -148,6 +164,9 @@ def sidebar() -> list[int]:
     return [region.width, min(region.height, 900), region.x, window.height - region.y - region.height]
 
 
+if os.environ.get("UNDERSTUDY_LANGUAGE"):
+    bpy.context.preferences.view.language = os.environ["UNDERSTUDY_LANGUAGE"]
+    bpy.context.preferences.view.use_translate_interface = True
 _scenes = scenes()
 _waiting: list[tuple[str, Box | str]] = []
 _pauses = 0

@@ -1,20 +1,21 @@
 """Choosing, adding and shaping bodies: the built-in one, or that of the user's SMPL-X model."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, PointerProperty
 
-from ...backend.errors import BadInput, UnderstudyError
+from ...backend.errors import BadInput
 from ..layout import _characters, fields, paragraph
-from ..perform.generate import refuse
 from ..process.client import backend
+from ..process.slices import Sliced, Steps, aside
 from .bodymap import find_body
 from .builtin import add_body, prepared
 from .models import Models
-from .smplx_body import GENDER, add_smplx_body, reshape, skin_of
+from .smplx_body import GENDER, adding_smplx_body, reshaping, skin_of
 from .smplx_model import NUM_BETAS, BodyModel
 
 HEIGHT = (1.2, 2.3)
@@ -81,18 +82,19 @@ class UNDERSTUDY_PG_body(bpy.types.PropertyGroup):
     )
 
 
-def shape_of(settings: UNDERSTUDY_PG_body, model: BodyModel) -> np.ndarray:
-    """The betas (B,) that the settings ask for.
+def shape_asked(settings: UNDERSTUDY_PG_body) -> Callable[[BodyModel], np.ndarray]:
+    """What gives the betas (B,) that the settings ask for, of a model; a thread may call it.
 
-    Raises:
-        BadInput: no body has these measures.
+    It raises BadInput where no body has these measures.
     """
     if settings.shape_by == "BETAS":
-        return np.array(settings.betas[:])
-    return model.betas_for(settings.height, settings.weight)
+        betas = np.array(settings.betas[:])
+        return lambda model: betas
+    height, weight = settings.height, settings.weight
+    return lambda model: model.betas_for(height, weight)
 
 
-class UNDERSTUDY_OT_add_body(bpy.types.Operator):
+class UNDERSTUDY_OT_add_body(Sliced, bpy.types.Operator):
     bl_idname = "understudy.add_body"
     bl_label = "Add Body"
     bl_description = "Add a character at the 3D cursor and make it the one that performs"
@@ -112,19 +114,17 @@ class UNDERSTUDY_OT_add_body(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
         settings = context.scene.understudy_body
         kind = settings.kind if self.kind == "PANEL" else self.kind
-        try:
-            if kind == "SMPLX":
-                model = Models.read(settings.gender or "neutral")
-                body = add_smplx_body(
-                    context, model, shape_of(settings, model), correctives=settings.correctives
-                )
-            else:
-                body = add_body(context)
-        except UnderstudyError as error:
-            return refuse(self, error)
+        if kind == "SMPLX":
+            correctives = settings.correctives
+            model = yield from aside(Models.read, settings.gender or "neutral")
+            betas = yield from aside(shape_asked(settings), model)
+            body = yield from adding_smplx_body(context, model, betas, correctives=correctives)
+        else:
+            yield from aside(prepared)  # worked out where the extension does not bring it along
+            body = add_body(context)
         body.location = context.scene.cursor.location
         context.scene.understudy.body = body
         if not bpy.app.background:
@@ -134,7 +134,7 @@ class UNDERSTUDY_OT_add_body(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class UNDERSTUDY_OT_shape_body(bpy.types.Operator):
+class UNDERSTUDY_OT_shape_body(Sliced, bpy.types.Operator):
     bl_idname = "understudy.shape_body"
     bl_label = "Apply Shape"
     bl_description = "Give the body this shape, its skeleton included. Its animation stays"
@@ -150,23 +150,21 @@ class UNDERSTUDY_OT_shape_body(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
         settings = context.scene.understudy_body
         body = find_body(context)
         assert body is not None
         skin = skin_of(body)
         assert skin is not None
-        try:
-            model = Models.read(str(body.get(GENDER, "neutral")))
-            if len(model.template) != len(skin.data.vertices):
-                raise BadInput(
-                    f"The mesh of “{body.name}” is not of this model any more.",
-                    hint="Add a new body instead.",
-                    field="body",
-                )
-            reshape(context, body, model, shape_of(settings, model))
-        except UnderstudyError as error:
-            return refuse(self, error)
+        model = yield from aside(Models.read, str(body.get(GENDER, "neutral")))
+        if len(model.template) != len(skin.data.vertices):
+            raise BadInput(
+                f"The mesh of “{body.name}” is not of this model any more.",
+                hint="Add a new body instead.",
+                field="body",
+            )
+        betas = yield from aside(shape_asked(settings), model)
+        yield from reshaping(context, body, model, betas)
         return {"FINISHED"}
 
 

@@ -7,6 +7,7 @@ rotation of the clip, and the pelvis' location is the clip's translation, number
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -256,7 +257,8 @@ def _skin(name: str, shape: Prepared) -> bpy.types.Object:
     for zone in ZONES:
         mesh.materials.append(_material(zone))
     skin = bpy.data.objects.new(f"{name} mesh", mesh)
-    _add_groups(skin, shape.groups)
+    for _ in add_groups(skin, shape.groups):
+        pass
     return skin
 
 
@@ -271,13 +273,10 @@ def weight_groups(weights: np.ndarray) -> list[list[tuple[float, list[int]]]]:
     return joints
 
 
-def add_weights(skin: bpy.types.Object, weights: np.ndarray) -> None:
-    """Vertex groups of skin weights (V, 55), one a joint."""
-    _add_groups(skin, weight_groups(weights))
-
-
-def _add_groups(skin: bpy.types.Object, joints: list[list[tuple[float, list[int]]]]) -> None:
+def add_groups(skin: bpy.types.Object, joints: list[list[tuple[float, list[int]]]]) -> Iterator[None]:
+    """Vertex groups of :func:`weight_groups`, one a joint; after each the window may have its turn."""
     for joint_name, groups in zip(JOINT_NAMES, joints, strict=True):
+        yield
         add = skin.vertex_groups.new(name=joint_name).add
         for weight, vertices in groups:
             add(vertices, weight, "REPLACE")

@@ -7,13 +7,26 @@ that plain drivers, without scripts, read off the bones.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import product
+from typing import NamedTuple
 
 import bpy
 import numpy as np
 
 from ...backend.motion.skeleton import JOINT_NAMES
-from .builtin import _armature, _directions, add_weights, leave_mode, place_bones, select, to_blender, wear
+from ..process.slices import Steps, Work, aside
+from .builtin import (
+    _armature,
+    _directions,
+    add_groups,
+    leave_mode,
+    place_bones,
+    select,
+    to_blender,
+    wear,
+    weight_groups,
+)
 from .face import add_slider
 from .smplx_model import BodyModel
 
@@ -54,35 +67,92 @@ def add_smplx_body(
     Returns:
         The armature object. The mesh is its child.
     """
-    leave_mode(context)
+    return Work(adding_smplx_body(context, model, betas, name=name, correctives=correctives)).finish()
+
+
+def adding_smplx_body(
+    context: bpy.types.Context,
+    model: BodyModel,
+    betas: np.ndarray,
+    *,
+    name: str = "SMPL-X",
+    correctives: bool = True,
+) -> Steps[bpy.types.Object]:
+    """:func:`add_smplx_body` in slices. The scene gets the body in the last of them; an unfinished one goes."""
     vertices, joints = model.shaped(betas)
-    armature = _armature(context, name, joints)
+    groups = yield from aside(lambda: weight_groups(_limited(model.weights)))
     skin = _mesh(name, model, vertices)
-    wear(context, armature, skin)
-    _shape_keys(skin, armature, model, vertices, correctives)
-    _stand(armature, model, vertices, betas)
-    select(context, armature)
+    armature = None
+    try:
+        yield
+        yield from add_groups(skin, groups)
+        keys = yield from aside(_keys, model, vertices, correctives)
+        skin.shape_key_add(name="Basis", from_mix=False)
+        for one in keys:
+            yield
+            _add_key(skin, one)
+        yield
+        leave_mode(context)
+        armature = _armature(context, name, joints)
+        armature.hide_set(True)  # until it has its skin
+        for one in keys:
+            yield
+            key = skin.data.shape_keys.key_blocks[one.name]
+            if one.joint is None:
+                add_slider(key, armature, key.name, low=-one.reach, high=one.reach)
+            else:
+                _drive(key, armature, JOINT_NAMES[one.joint], _ENTRIES[one.entry])
+        yield
+        wear(context, armature, skin)
+        _stand(armature, model, vertices, betas)
+        armature.hide_set(False)
+        select(context, armature)
+    except BaseException:
+        for thing in (skin, armature):
+            with suppress(ReferenceError):
+                _remove(thing)
+        raise
     return armature
+
+
+def _remove(thing: bpy.types.Object | None) -> None:
+    if thing is not None:
+        data = thing.data
+        bpy.data.objects.remove(thing)
+        bpy.data.batch_remove([data])
 
 
 def reshape(
     context: bpy.types.Context, armature: bpy.types.Object, model: BodyModel, betas: np.ndarray
 ) -> None:
     """Give a body made by :func:`add_smplx_body` another shape, mesh and skeleton; its animation stays."""
+    Work(reshaping(context, armature, model, betas)).finish()
+
+
+def reshaping(
+    context: bpy.types.Context, armature: bpy.types.Object, model: BodyModel, betas: np.ndarray
+) -> Steps[None]:
+    """:func:`reshape` in slices; where it stops early, the body is as it was."""
     vertices, joints = model.shaped(betas)
     skin = skin_of(armature)
     assert skin is not None
-    points = to_blender(vertices)
-    old = np.empty(3 * len(points), np.float32)
+    points = to_blender(vertices).astype(np.float32).ravel()
+    old = np.empty_like(points)
     skin.data.vertices.foreach_get("co", old)
-    change = points.ravel() - old
-    for key in skin.data.shape_keys.key_blocks if skin.data.shape_keys else ():
-        values = np.empty_like(old)
-        key.data.foreach_get("co", values)
-        key.data.foreach_set("co", (values + change).astype(np.float32))
-    skin.data.vertices.foreach_set("co", points.astype(np.float32).ravel())
+    change = points - old
+    done: list[str] = []
+    try:
+        for name in skin.data.shape_keys.key_blocks.keys() if skin.data.shape_keys else ():
+            yield
+            _shift(skin, name, change)
+            done.append(name)
+    except BaseException:
+        with suppress(ReferenceError):
+            for name in done:
+                _shift(skin, name, -change)
+        raise
+    skin.data.vertices.foreach_set("co", points)
     skin.data.update()
-
     leave_mode(context)
     selected, active = list(context.selected_objects), context.view_layer.objects.active
     select(context, armature)
@@ -95,6 +165,13 @@ def reshape(
         other.select_set(True)
     context.view_layer.objects.active = active
     _stand(armature, model, vertices, betas, keep_pose=True)
+
+
+def _shift(skin: bpy.types.Object, key: str, change: np.ndarray) -> None:
+    data = skin.data.shape_keys.key_blocks[key].data
+    values = np.empty_like(change)
+    data.foreach_get("co", values)
+    data.foreach_set("co", values + change)
 
 
 def skin_of(armature: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -116,9 +193,7 @@ def _mesh(name: str, model: BodyModel, vertices: np.ndarray) -> bpy.types.Object
     mesh.update(calc_edges=True)
     mesh.polygons.foreach_set("use_smooth", np.ones(count, bool))
     mesh.materials.append(_material())
-    skin = bpy.data.objects.new(f"{name} mesh", mesh)
-    add_weights(skin, _limited(model.weights))
-    return skin
+    return bpy.data.objects.new(f"{name} mesh", mesh)
 
 
 def _material() -> bpy.types.Material:
@@ -142,36 +217,45 @@ def _limited(weights: np.ndarray) -> np.ndarray:
     return kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-9)
 
 
-def _shape_keys(
-    skin: bpy.types.Object,
-    armature: bpy.types.Object,
-    model: BodyModel,
-    vertices: np.ndarray,
-    correctives: bool,
-) -> None:
-    skin.shape_key_add(name="Basis", from_mix=False)
-    rest = to_blender(vertices).astype(np.float32)
-    for k in range(model.expressions.shape[2]):
-        key = _key(skin, f"Exp{k:03d}", rest, model.expressions[:, :, k], reach=5.0)
-        add_slider(key, armature, key.name, low=-5.0, high=5.0)
-    if not correctives:
-        return
-    for joint, entry in product(range(1, CORRECTED_JOINTS + 1), range(9)):
+class _Key(NamedTuple):
+    """A shape key.
+
+    Attributes:
+        points: (3 V,) where it moves the vertices, Blender's axes, metres.
+        reach: how far its slider goes either way.
+        joint: that drives it; None: a slider of the armature does.
+        entry: of that joint's rotation matrix.
+    """
+
+    name: str
+    points: np.ndarray
+    reach: float
+    joint: int | None = None
+    entry: int = 0
+
+
+def _keys(model: BodyModel, vertices: np.ndarray, correctives: bool) -> list[_Key]:
+    """The shape keys of a body; needs no bpy."""
+    rest = to_blender(vertices)
+
+    def moved(offsets: np.ndarray) -> np.ndarray:
+        return (rest + to_blender(offsets)).astype(np.float32).ravel()
+
+    keys = [
+        _Key(f"Exp{k:03d}", moved(model.expressions[:, :, k]), 5.0) for k in range(model.expressions.shape[2])
+    ]
+    for joint, entry in product(range(1, CORRECTED_JOINTS + 1), range(9)) if correctives else ():
         k = 9 * (joint - 1) + entry
         offsets = model.correctives[:, :, k]
-        if np.abs(offsets).max() < _VISIBLE:
-            continue
-        key = _key(skin, f"Pose{k:03d}", rest, offsets, reach=4.0)
-        _drive(key, armature, JOINT_NAMES[joint], _ENTRIES[entry])
+        if np.abs(offsets).max() >= _VISIBLE:
+            keys.append(_Key(f"Pose{k:03d}", moved(offsets), 4.0, joint, entry))
+    return keys
 
 
-def _key(
-    skin: bpy.types.Object, name: str, rest: np.ndarray, offsets: np.ndarray, *, reach: float
-) -> bpy.types.ShapeKey:
-    key = skin.shape_key_add(name=name, from_mix=False)
-    key.data.foreach_set("co", (rest + to_blender(offsets)).astype(np.float32).ravel())
-    key.slider_min, key.slider_max = -reach, reach
-    return key
+def _add_key(skin: bpy.types.Object, one: _Key) -> None:
+    key = skin.shape_key_add(name=one.name, from_mix=False)
+    key.data.foreach_set("co", one.points)
+    key.slider_min, key.slider_max = -one.reach, one.reach
 
 
 def _drive(key: bpy.types.ShapeKey, armature: bpy.types.Object, bone: str, expression: str) -> None:

@@ -7,7 +7,7 @@ from ...backend.errors import UnderstudyError
 from ..body.bodymap import find_body
 from ..keying.actions import channels_of
 from ..keying.keying import scene_rate
-from ..perform.generate import refuse
+from ..process.refusing import refuse
 from ..translations import t
 from . import making, poses
 from .marks import JOINTS, KINDS, drop, is_mark, mark

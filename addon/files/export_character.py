@@ -15,7 +15,7 @@ from bpy_extras.io_utils import ExportHelper
 
 from ...backend.errors import BadInput, JobFailed, UnderstudyError
 from ..keying.actions import channels_of
-from ..perform.generate import refuse
+from ..process.refusing import refuse
 from ..translations import t
 from .export_clip import FrameChoice, clip_of, frames_of, suggested, to_export
 

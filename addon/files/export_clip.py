@@ -13,7 +13,7 @@ from ...backend.motion.clip import Clip, move, resample
 from ...backend.motion.retarget import Retargeter
 from ..body.bodymap import BodyMap, find_body, is_smplx
 from ..keying.keying import clip_from_action
-from ..perform.generate import refuse
+from ..process.refusing import refuse
 from ..translations import t
 
 RATES = (0.0, 1000.0)

@@ -10,9 +10,9 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion.clip import Clip, place_at_origin
 from ...backend.motion.reading import SUFFIXES, read_motion
 from ..body.bodymap import BodyMap, find_body, why_not_editable
-from ..keying.keying import extend_scene, key_clip, scene_rate
+from ..keying.keying import extend_scene, keyed, scene_rate, wear
 from ..keying.reduction import MAX_DEGREES
-from ..perform.generate import refuse
+from ..process.slices import Sliced, Steps, aside
 from ..translations import t, wrapped
 from .facts import Inspector
 from .placing import placed
@@ -21,7 +21,7 @@ SPACING = 1.2
 """Metres between bodies that are imported side by side."""
 
 
-class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
+class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
     bl_idname = "understudy.import_npz"
     bl_label = "Import Motion onto a Body"
     bl_description = (
@@ -102,22 +102,19 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
             return ImportHelper.invoke_popup(self, context, confirm_text="Import")
         return ImportHelper.invoke(self, context, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            paths = self._paths()
-            clips = [
-                (path, read_motion(path, dialect=self.dialect, fps=self.fps or None).clip) for path in paths
-            ]
-            body = None if self.target == "NEW" else find_body(context)
-            if body is not None:
-                BodyMap.of(body)
-                reason = why_not_editable(body)
-                if reason:
-                    raise BadInput(reason, field="body")
-            # Everything that can be wrong was found out; from here on the scene changes.
-            self._key(context, body, clips)
-        except UnderstudyError as error:
-            return refuse(self, error)
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
+        paths, dialect, fps = self._paths(), self.dialect, self.fps or None
+        clips = yield from aside(
+            lambda: [(path, read_motion(path, dialect=dialect, fps=fps).clip) for path in paths]
+        )
+        body = None if self.target == "NEW" else find_body(context)
+        if body is not None:
+            BodyMap.of(body)
+            reason = why_not_editable(body)
+            if reason:
+                raise BadInput(reason, field="body")
+        # Everything that can be wrong was found out; from here on the scene changes.
+        yield from self._key(context, body, clips)
         for path, clip in clips:
             for note in clip.meta.get("notes", ()):  # what the reader had to assume
                 self.report({"WARNING"}, f"{os.path.basename(path)}: {t(note)}")
@@ -134,10 +131,10 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
 
     def _key(
         self, context: bpy.types.Context, body: bpy.types.Object | None, clips: list[tuple[str, Clip]]
-    ) -> None:
+    ) -> Steps[None]:
         scene = context.scene
         start = scene.frame_current if self.start == "CURRENT" else scene.frame_start
-        keyed: list[tuple[bpy.types.Object, bpy.types.Action]] = []
+        done: list[tuple[bpy.types.Object, bpy.types.Action]] = []
         for i, (path, clip) in enumerate(clips):
             if body is None or self.target == "NEW":
                 body = new_body(context, i * SPACING)
@@ -145,21 +142,23 @@ class UNDERSTUDY_OT_import_npz(bpy.types.Operator, ImportHelper):
                 target = (0.0, 0.0, 0.0) if self.place == "ORIGIN" else tuple(scene.cursor.location)
                 aside = i * SPACING if self.target == "NEW" else 0.0
                 clip = placed(place_at_origin(clip), body, target, aside)
-            action = key_clip(
+            name = os.path.splitext(os.path.basename(path))[0]
+            made = yield from keyed(
                 body,
                 clip,
-                name=os.path.splitext(os.path.basename(path))[0],
+                name=name,
                 start_frame=start,
                 scene_fps=scene_rate(scene),
                 keep_poses=self.keep_poses,
                 reduce=self.reduce,
             )
+            action = wear(body, *made, name)
             if self.target == "SELECTED" and len(clips) > 1:
                 action.use_fake_user = True
-            keyed.append((body, action))
+            done.append((body, action))
             extend_scene(scene, action)
         if self.target == "SELECTED" and len(clips) > 1:
-            show(*keyed[0])
+            show(*done[0])
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

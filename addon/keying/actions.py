@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import bpy
@@ -54,14 +54,27 @@ def new_action(name: str) -> tuple[bpy.types.Action, Channels]:
     return action, Channels(bag.fcurves, bag.groups, slot)
 
 
+@contextmanager
+def removed_unless_done(action: bpy.types.Action) -> Iterator[None]:
+    """An Action that is not finished when the block ends early (an error, a work that is closed) is removed."""
+    try:
+        yield
+    except BaseException:
+        with suppress(ReferenceError):
+            bpy.data.actions.remove(action)
+        raise
+
+
 def channels_of(animation: bpy.types.AnimData) -> Channels | None:
     """The channels that animate the owner of ``animation`` now; None without an Action."""
     action = animation.action
-    if action is None:
-        return None
+    return None if action is None else channels_of_slot(action, getattr(animation, "action_slot", None))
+
+
+def channels_of_slot(action: bpy.types.Action, slot: Any) -> Channels | None:
+    """The channels of an Action's slot; where Actions have no slots, those of the Action."""
     if not hasattr(action, "slots"):
         return Channels(action.fcurves, action.groups, None)
-    slot = animation.action_slot
     if slot is None:
         return None
     for layer in action.layers:

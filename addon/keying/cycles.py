@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import bpy
-
 from ...backend.motion import loop
 from ...backend.motion.clip import Clip
-from .actions import channels_of
+from .actions import Channels
 
 SMALL_TURN = math.radians(20.0)
 """A cycle that turns by less was meant to go straight on."""
@@ -29,12 +27,10 @@ def closed(clip: Clip) -> Clip:
     return loop.repeat(clip, 2).slice(0, len(clip) + 1)
 
 
-def play_on(body: bpy.types.Object, clip: Clip) -> None:
-    """Let the Action of a body, keyed with a :func:`closed` cycle, go on for ever; not where it turns."""
+def go_on(channels: Channels, clip: Clip) -> None:
+    """Let an Action, keyed with a :func:`closed` cycle, go on for ever; not where it turns."""
     if abs(clip.meta["loop"]["turn"]) > 1e-6:
         return
-    channels = channels_of(body.animation_data)
-    assert channels is not None
     for curve in channels.fcurves:
         if len(curve.keyframe_points) > 1:
             cycles = curve.modifiers.new("CYCLES")

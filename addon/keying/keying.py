@@ -13,7 +13,18 @@ from ...backend.motion import rotations
 from ...backend.motion.clip import Clip, resample
 from ..body.bodymap import BodyMap, why_not_editable
 from ..body.face import key_face, read_face, with_read_face
-from .actions import META_KEY, Channels, action_name, assign, channels_of, fill_curve, new_action, read_meta
+from ..process.slices import Steps, Work
+from .actions import (
+    META_KEY,
+    Channels,
+    action_name,
+    assign,
+    channels_of,
+    fill_curve,
+    new_action,
+    read_meta,
+    removed_unless_done,
+)
 from .reduction import check, key_body
 
 
@@ -60,6 +71,29 @@ def key_clip(
     Raises:
         BadInput: the armature or the tolerance is not usable; nothing has changed then.
     """
+    steps = keyed(
+        armature,
+        clip,
+        name=name,
+        start_frame=start_frame,
+        scene_fps=scene_fps,
+        keep_poses=keep_poses,
+        reduce=reduce,
+    )
+    return wear(armature, *Work(steps).finish(), name)
+
+
+def keyed(
+    armature: bpy.types.Object,
+    clip: Clip,
+    *,
+    name: str,
+    start_frame: float,
+    scene_fps: float,
+    keep_poses: bool = False,
+    reduce: float = 0.0,
+) -> Steps[tuple[bpy.types.Action, Channels]]:
+    """The Action of :func:`key_clip` in slices; nothing plays it yet, see :func:`wear`. An unfinished one goes."""
     body_map = BodyMap.of(armature)
     reason = why_not_editable(armature)
     if reason:
@@ -68,28 +102,57 @@ def key_clip(
         check(reduce)
     played = clip if keep_poses else resample(clip, scene_fps)
     played = played.replace(trans=body_map.carried(played.trans, clip.meta))
+    yield
     frames = start_frame + np.arange(len(played)) * (scene_fps / played.fps)
     quaternions = continuous(rotations.axis_angle_to_quaternion(played.poses))
+    yield
 
     action, channels = new_action(name)
-    action[META_KEY] = describe(clip)
-    if reduce:
-        key_body(channels, body_map, quaternions, played, frames, reduce)
-    else:
-        turned = body_map.to_bones(quaternions)
-        for k, bone in enumerate(body_map.names):
-            _key(channels, bone, "rotation_quaternion", frames, turned[:, k])
-        _key(channels, "pelvis", "location", frames, body_map.to_location(played.trans))
-    key_face(armature, channels, played, frames)
-    for bone in body_map.ancestors:
-        # The SMPL-X add-on leaves its root bone turned after an AMASS import: hold it at rest.
-        _key(channels, bone, "location", frames[:1], np.zeros((1, 3)))
-        _key(channels, bone, "rotation_quaternion", frames[:1], np.array([[1.0, 0, 0, 0]]))
+    with removed_unless_done(action):
+        action[META_KEY] = describe(clip)
+        if reduce:
+            yield from key_body(channels, body_map, quaternions, played, frames, reduce)
+        else:
+            turned = body_map.to_bones(quaternions)
+            yield
+            for k, bone in enumerate(body_map.names):
+                _key(channels, bone, "rotation_quaternion", frames, turned[:, k])
+                yield
+            _key(channels, "pelvis", "location", frames, body_map.to_location(played.trans))
+        key_face(armature, channels, played, frames)
+        for bone in body_map.ancestors:
+            # The SMPL-X add-on leaves its root bone turned after an AMASS import: hold it at rest.
+            _key(channels, bone, "location", frames[:1], np.zeros((1, 3)))
+            _key(channels, bone, "rotation_quaternion", frames[:1], np.array([[1.0, 0, 0, 0]]))
+        yield
+    return action, channels
+
+
+def wear(
+    armature: bpy.types.Object, action: bpy.types.Action, channels: Channels, name: str
+) -> bpy.types.Action:
+    """Let an armature play an Action that was :func:`keyed` for it."""
+    body_map = BodyMap.of(armature)
     for bone in (*body_map.names, *body_map.ancestors):
         armature.pose.bones[bone].rotation_mode = "QUATERNION"
     assign(armature, action, channels)
     action.name = action_name(name)  # the Action that it replaced may have had the name until now
+    show_keys(armature)
     return action
+
+
+def show_keys(armature: bpy.types.Object) -> None:
+    """Select all bones where none is: the timeline shows the keys of selected bones only.
+
+    While somebody poses the body, its selection is theirs.
+    """
+    posed = "select" in bpy.types.PoseBone.bl_rna.properties  # from 5.0 on
+    bones = armature.pose.bones if posed else armature.data.bones
+    if armature.mode == "POSE" or not (posed or armature.data.is_editable):
+        return
+    if not any(bone.select for bone in bones):
+        for bone in bones:
+            bone.select = True
 
 
 def _key(channels: Channels, bone: str, channel: str, frames: np.ndarray, values: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from ...backend.errors import BadInput
 from ...backend.motion import reduce
 from ...backend.motion.clip import Clip
 from ..body.bodymap import BodyMap
+from ..process.slices import Steps, aside
 from .actions import Channels
 
 MAX_DEGREES = 10.0
@@ -26,8 +27,8 @@ def key_body(
     clip: Clip,
     frames: np.ndarray,
     degrees: float,
-) -> None:
-    """Key a clip's joints and root with few keys.
+) -> Steps[None]:
+    """Key a clip's joints and root with few keys, in slices.
 
     Args:
         channels: of a new Action.
@@ -41,11 +42,9 @@ def key_body(
         BadInput: the tolerance is out of range.
     """
     check(degrees)
-    reduced = reduce.reduce_motion(
-        quaternions,
-        clip.trans,
-        angle=float(np.radians(degrees)),
-        length=0.001 * MM_PER_DEGREE * degrees,
+    angle, length = float(np.radians(degrees)), 0.001 * MM_PER_DEGREE * degrees
+    reduced = yield from aside(
+        lambda: reduce.reduce_motion(quaternions, clip.trans, angle=angle, length=length)
     )
     for column, (joint, bone) in enumerate(zip(body_map.joints, body_map.names, strict=True)):
         keys = reduced.rotations[joint]
@@ -56,6 +55,7 @@ def key_body(
             return body_map.to_bones(whole)[:, column]
 
         _key(channels, bone, "rotation_quaternion", _mapped(keys, to_bone), frames)
+        yield
     root = _mapped(reduced.translation, body_map.to_location)
     _key(channels, "pelvis", "location", root, frames)
 

@@ -12,7 +12,16 @@ from mathutils import Quaternion
 from ...backend.motion import rotations
 from ...backend.motion.clip import Clip, resample
 from ..body.bodymap import BodyMap
-from .actions import META_KEY, Channels, action_name, assign, channels_of
+from ..process.slices import Steps, Work
+from .actions import (
+    META_KEY,
+    Channels,
+    action_name,
+    assign,
+    channels_of,
+    channels_of_slot,
+    removed_unless_done,
+)
 from .curve_keys import Keys
 from .keying import continuous, describe
 
@@ -61,6 +70,26 @@ def splice(
     Returns:
         The new Action; the old one is as it was.
     """
+    steps = spliced(
+        body, clip, name=name, start_frame=start_frame, scene_fps=scene_fps, first=first, last=last
+    )
+    new, channels = Work(steps).finish()
+    assign(body, new, channels)
+    new.name = action_name(name)
+    return new
+
+
+def spliced(
+    body: bpy.types.Object,
+    clip: Clip,
+    *,
+    name: str,
+    start_frame: float,
+    scene_fps: float,
+    first: int,
+    last: int | None,
+) -> Steps[tuple[bpy.types.Action, Channels]]:
+    """The Action of :func:`splice` in slices; nothing plays it yet. An unfinished one goes."""
     body_map = BodyMap.of(body)
     played = resample(clip, scene_fps)
     frames = start_frame + np.arange(len(played))
@@ -74,37 +103,32 @@ def splice(
         else np.zeros((0, 55, 4))
     )
     location = body_map.to_location(body_map.carried(played.trans[inside], clip.meta))
+    yield
 
-    animation = body.animation_data
-    old, slot = animation.action, getattr(animation, "action_slot", None)
-    channels = _copy(animation, slot)
-    new = animation.action
-    for k, bone in enumerate(body_map.names):
-        _turn(body.pose.bones[bone], channels, frames, quaternions[:, k], first, last)
-    _replace(body.pose.bones["pelvis"], channels, "location", frames, location, first, last)
-    new[META_KEY] = describe(clip)
-    animation.action = old
-    if slot is not None:
-        animation.action_slot = slot
-    assign(body, new, channels)
-    new.name = action_name(name)
-    return new
+    new, channels = _copy(body.animation_data)
+    with removed_unless_done(new):
+        yield
+        for k, bone in enumerate(body_map.names):
+            _turn(body.pose.bones[bone], channels, frames, quaternions[:, k], first, last)
+            yield
+        _replace(body.pose.bones["pelvis"], channels, "location", frames, location, first, last)
+        new[META_KEY] = describe(clip)
+        yield
+    return new, channels
 
 
-def _copy(animation: bpy.types.AnimData, slot: bpy.types.ID | None) -> Channels:
-    """Let a copy of the Action play, by the slot of the same name; returns its channels."""
+def _copy(animation: bpy.types.AnimData) -> tuple[bpy.types.Action, Channels]:
+    """A copy of the Action that plays, and the channels of its slot of the same name."""
+    slot = getattr(animation, "action_slot", None)
     new = animation.action.copy()
     for key in list(new.keys()):
         if key.startswith("understudy"):
             del new[key]
     new.use_fake_user = False
-    identifier = slot.identifier if slot is not None else ""
-    animation.action = new
-    if slot is not None:
-        animation.action_slot = next(s for s in new.slots if s.identifier == identifier)
-    channels = channels_of(animation)
+    same = None if slot is None else next(s for s in new.slots if s.identifier == slot.identifier)
+    channels = channels_of_slot(new, same)
     assert channels is not None
-    return channels
+    return new, channels
 
 
 def _turn(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
@@ -15,7 +16,8 @@ from ..body.bodymap import BodyMap, find_body
 from ..files.export_clip import clip_of, to_export
 from ..keying.actions import read_meta
 from ..keying.keying import key_clip, scene_rate
-from ..perform.generate import Timer, refuse
+from ..process.refusing import refuse
+from ..process.slices import Sliced, Steps, Timer, aside
 from ..translations import t
 from .operators import read
 from .state import library
@@ -23,13 +25,14 @@ from .thumbnails import SIZE, thumbnail
 from .words import TOLD_KEY
 
 
-def mark(action: bpy.types.Action, clip: Clip, words: str = "") -> None:
+def mark(action: bpy.types.Action, clip: Clip, words: str = "", picture: "np.ndarray | None" = None) -> None:
     """Make an Action an asset with a picture of its motion.
 
     Args:
         action: of this file.
         clip: its motion.
         words: what it shows.
+        picture: of the motion, where it is at hand (see :func:`.thumbnails.thumbnail`).
     """
     meta = clip.meta
     action.asset_mark()
@@ -42,13 +45,14 @@ def mark(action: bpy.types.Action, clip: Clip, words: str = "") -> None:
     for tag in ("Understudy", str(meta.get("pack", ""))):
         if tag and tag not in tags:
             data.tags.new(tag)
-    picture = thumbnail(clip)
+    if picture is None:
+        picture = thumbnail(clip)
     shown = action.preview_ensure()
     shown.image_size = (SIZE, SIZE)
     shown.image_pixels_float.foreach_set(picture.ravel())
 
 
-class UNDERSTUDY_OT_mark_asset(bpy.types.Operator):
+class UNDERSTUDY_OT_mark_asset(Sliced, bpy.types.Operator):
     bl_idname = "understudy.mark_asset"
     bl_label = "Mark as Asset"
     bl_description = (
@@ -56,19 +60,18 @@ class UNDERSTUDY_OT_mark_asset(bpy.types.Operator):
     )
     bl_options = {"UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            armature = to_export(context)
-            animation = armature.animation_data
-            action = animation.action if animation is not None else None
-            if action is None:
-                raise BadInput(f"“{armature.name}” has no Action.", field="body")
-            if not action.is_editable:
-                raise BadInput(f"“{action.name}” is linked from another file.", field="body")
-            clip = clip_of(context, armature, None, 0.0)
-            mark(action, clip.replace(meta={**clip.meta, **(read_meta(action).get("meta") or {})}))
-        except UnderstudyError as error:
-            return refuse(self, error)
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
+        armature = to_export(context)
+        animation = armature.animation_data
+        action = animation.action if animation is not None else None
+        if action is None:
+            raise BadInput(f"“{armature.name}” has no Action.", field="body")
+        if not action.is_editable:
+            raise BadInput(f"“{action.name}” is linked from another file.", field="body")
+        clip = clip_of(context, armature, None, 0.0)
+        yield
+        picture = yield from aside(thumbnail, clip)
+        mark(action, clip.replace(meta={**clip.meta, **(read_meta(action).get("meta") or {})}), "", picture)
         self.report(
             {"INFO"},
             t(f"“{action.name}” is an asset. Save the file in an asset library to use it elsewhere."),

@@ -11,10 +11,11 @@ from ...backend.errors import BadInput, UnderstudyError
 from ...backend.motion.clip import Clip
 from ...backend.motion.reading import read_motion
 from ..body.bodymap import find_body
-from ..perform.generate import refuse
 from ..perform.properties import remember
 from ..preferences import settings as preferences
 from ..process.client import backend, redraw
+from ..process.refusing import refuse
+from ..process.slices import Sliced, Steps, aside, show_soon
 from ..takes import files as take_files
 from ..takes import preview
 from ..takes import records as takes
@@ -82,7 +83,7 @@ def clicked(context: bpy.types.Context, state: UNDERSTUDY_PG_library) -> None:
     if state.quiet or not 0 <= state.active < len(state.found):
         return
     try:
-        show(context, state.found[state.active])
+        show_soon(showing(context, state.found[state.active]), t("Preview"))
     except UnderstudyError as error:
         backend.error = error
         redraw()
@@ -97,16 +98,17 @@ def read(item: Any) -> Clip:
     return read_motion(item.path).clip
 
 
-def show(context: bpy.types.Context, item: Any) -> bpy.types.Action:
-    """Preview a clip on the body; the animation that was there waits.
+def showing(context: bpy.types.Context, item: Any) -> Steps[bpy.types.Action]:
+    """Preview a clip on the body, in slices; the animation that was there waits.
 
     Raises:
         BadInput: there is no body, or the file cannot be read; nothing has changed then.
     """
+    path, name = str(item.path), str(item.name)  # a later search may take the row away
     scene, body = context.scene, _body(context)
-    clip = read(item)
+    clip = yield from aside(lambda: read_motion(path).clip)
     start = body.understudy_preview.start if current(body) is not None else scene.frame_current
-    action = preview.show(scene, body, clip, take=item.path, name=item.name, start=start)
+    action = yield from preview.showing(scene, body, clip, take=path, name=name, start=start)
     redraw()
     return action
 
@@ -231,44 +233,40 @@ class UNDERSTUDY_OT_library_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class UNDERSTUDY_OT_library_preview(_RowOperator, bpy.types.Operator):
+class UNDERSTUDY_OT_library_preview(Sliced, _RowOperator, bpy.types.Operator):
     bl_idname = "understudy.library_preview"
     bl_label = "Preview"
     bl_description = "Show the clip on the body. The animation that was there waits"
     bl_options = {"UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            index, item = self.row(context)
-            show(context, item)
-        except UnderstudyError as error:
-            return refuse(self, error)
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
+        index, item = self.row(context)
+        yield from showing(context, item)
         select(library(context), index)
         return {"FINISHED"}
 
 
-class UNDERSTUDY_OT_library_import(_RowOperator, bpy.types.Operator):
+class UNDERSTUDY_OT_library_import(Sliced, _RowOperator, bpy.types.Operator):
     bl_idname = "understudy.library_import"
     bl_label = "Import as Take"
     bl_description = "Keep the clip in the list of takes, and preview it on the body"
     bl_options = {"UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = context.scene
-        try:
-            index, item = self.row(context)
-            body = _body(context)
-            clip = read(item)
-            start = body.understudy_preview.start if current(body) is not None else scene.frame_current
-            file = take_files.store(clip)
-            settings = remember(scene.understudy)
-            settings["prompt"] = str(clip.meta.get("prompt") or item.text or item.name)[:500]
-            takes.add(scene, body, [clip], [file], name=item.name, start=start, settings=settings, voice=None)
-        except UnderstudyError as error:
-            return refuse(self, error)
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
+        scene, body = context.scene, _body(context)
+        index, item = self.row(context)
+        path, name, text = str(item.path), str(item.name), str(item.text)
+        clip = yield from aside(lambda: read_motion(path).clip)
+        start = body.understudy_preview.start if current(body) is not None else scene.frame_current
+        file = yield from aside(take_files.store, clip)
+        settings = remember(scene.understudy)
+        settings["prompt"] = str(clip.meta.get("prompt") or text or name)[:500]
+        yield from takes.adding(
+            scene, body, [clip], [file], name=name, start=start, settings=settings, voice=None
+        )
         select(library(context), index)
         redraw()
-        self.report({"INFO"}, t(f"“{item.name}” is in Takes."))
+        self.report({"INFO"}, t(f"“{name}” is in Takes."))
         return {"FINISHED"}
 
 

@@ -9,9 +9,9 @@ from ...backend.errors import UnderstudyError
 from ...backend.motion.clip import resample
 from ...backend.motion.npz import clip_to_bytes
 from ..files.export_clip import clip_of, to_export
-from ..perform.generate import refuse
 from ..preferences import settings as preferences
 from ..process.client import redraw
+from ..process.refusing import refuse
 from .asking import Asking
 from .state import library
 

@@ -6,13 +6,15 @@ from typing import Any
 import bpy
 from bpy.props import FloatProperty, IntProperty, StringProperty
 
-from ...backend.errors import BadInput, Cancelled, UnderstudyError
+from ...backend.errors import BadInput, UnderstudyError
 from ..body.bodymap import BodyMap, find_body, why_not_editable
 from ..direction.editing import why_no_line
 from ..direction.gather import in_frames
 from ..keying.keying import scene_rate
 from ..process import client
 from ..process.client import backend
+from ..process.refusing import refuse
+from ..process.slices import PAUSE, SLICE, Steps, Timer, Work
 from ..takes import preview
 from ..takes import records as takes
 from ..translations import t
@@ -28,6 +30,11 @@ def deliver(order: Order, job: client.Job) -> bpy.types.Action:
     Raises:
         UnderstudyError: nothing has changed then.
     """
+    return Work(delivering(order, job)).finish()
+
+
+def delivering(order: Order, job: client.Job) -> Steps[bpy.types.Action]:
+    """:func:`deliver` in slices."""
     body, scene = order.find()
     BodyMap.of(body)
     reason = why_not_editable(body)
@@ -41,7 +48,7 @@ def deliver(order: Order, job: client.Job) -> bpy.types.Action:
     files, trouble = takes.store(job, clips, changed=cut)
     warnings = [in_frames(text, order.start_frame, scene_rate(scene)) for text in job.warnings]
     backend.warning = " ".join([*warnings, *order.notes, *([trouble] if trouble else [])])
-    action = takes.add(
+    action = yield from takes.adding(
         scene,
         body,
         clips,
@@ -83,6 +90,7 @@ class _Generation:
     _timer = None
     _order: Order | None = None
     _job: client.Job | None = None
+    _delivery: Work[bpy.types.Action] | None = None
 
     @classmethod
     def poll(cls: Any, context: bpy.types.Context) -> bool:
@@ -123,16 +131,24 @@ class _Generation:
         client.refresh()
         if self._job.state == "running":
             return {"PASS_THROUGH"}
-        Timer.remove(self._timer)
         if self._job.state == "cancelled":
+            Timer.remove(self._timer)
             self.report({"INFO"}, t("Cancelled."))
             return {"CANCELLED"}
         try:
             if self._job.error is not None:
                 raise self._job.error
-            deliver(self._order, self._job)
+            if self._delivery is None or self._delivery.closed:  # an undo in between: once more
+                self._delivery = Work(delivering(self._order, self._job))
+            if not self._delivery.advance(2 * SLICE):
+                Timer.remove(self._timer)
+                self._timer = Timer.add(context, PAUSE)
+                return {"PASS_THROUGH"}
         except UnderstudyError as error:
+            Timer.remove(self._timer)
             return refuse(self, error)
+        Timer.remove(self._timer)
+        client.redraw()
         if backend.warning:
             self.report({"WARNING"}, backend.warning)
         return {"FINISHED"}
@@ -140,6 +156,8 @@ class _Generation:
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: the window closes or another file is loaded."""
         Timer.remove(self._timer)
+        if self._delivery is not None:
+            self._delivery.close()
         backend.cancel()
 
 
@@ -193,40 +211,6 @@ class UNDERSTUDY_OT_generate_line(_Generation, bpy.types.Operator):
         return line_order(context, index)
 
 
-def refuse(operator: bpy.types.Operator, error: UnderstudyError) -> set[str]:
-    """Report an error as a sentence, keep it for the panel, and end the operator without an undo step."""
-    if isinstance(error, Cancelled):
-        operator.report({"INFO"}, t(error.message))
-        return {"CANCELLED"}
-    backend.error = error
-    operator.report({"ERROR"}, f"{t(error.message)} {t(error.hint)}".strip())
-    client.redraw()
-    return {"CANCELLED"}
-
-
-class Timer:
-    """The window timers of running operators: Blender does not remove those of a class that goes."""
-
-    _alive: list[Any] = []
-
-    @classmethod
-    def add(cls, context: bpy.types.Context) -> Any:
-        timer = context.window_manager.event_timer_add(client.POLL_INTERVAL, window=context.window)
-        cls._alive.append(timer)
-        return timer
-
-    @classmethod
-    def remove(cls, timer: Any) -> None:
-        if timer in cls._alive:
-            cls._alive.remove(timer)
-            bpy.context.window_manager.event_timer_remove(timer)
-
-    @classmethod
-    def clear(cls) -> None:
-        for timer in list(cls._alive):
-            cls.remove(timer)
-
-
 class UNDERSTUDY_OT_cancel(bpy.types.Operator):
     bl_idname = "understudy.cancel"
     bl_label = "Cancel"
@@ -246,7 +230,3 @@ class UNDERSTUDY_OT_cancel(bpy.types.Operator):
 
 
 CLASSES = (UNDERSTUDY_OT_generate, UNDERSTUDY_OT_generate_line, UNDERSTUDY_OT_cancel)
-
-
-def unregister() -> None:
-    Timer.clear()

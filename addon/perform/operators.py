@@ -11,7 +11,7 @@ from ...backend.protocol.child import own_libraries, run_quietly
 from ..preferences import settings as preferences
 from ..process import client
 from ..process.client import backend
-from .generate import refuse
+from ..process.refusing import refuse
 from .properties import MAX_SEED
 from .style import EMOTIONS, FIELDS, choose
 

@@ -9,9 +9,9 @@ from bpy.props import StringProperty
 
 from ...backend.errors import BadInput, UnderstudyError
 from ..body.models import Models
-from ..perform.generate import refuse
 from ..process import client
 from ..process.client import backend, packs
+from ..process.refusing import refuse
 from ..process.tasks import Errand
 from ..takes import files as take_files
 from ..translations import t

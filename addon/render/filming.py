@@ -196,9 +196,12 @@ class Film:
         else:
             self.state = "failed"
             words = self._last[-1] if self._last else f"exit code {code}"
-            if code in (-6, 134):
-                words = "its graphics did not start; try Cycles"
-            self.error = BadInput(words) if code == 2 else JobFailed(f"Rendering failed: {words}")
+            if code in (-6, 134):  # how Blender ends without graphics
+                self.error = JobFailed(
+                    "Workbench and EEVEE need OpenGL, and Blender found no graphics driver here. Cycles needs none."
+                )
+            else:
+                self.error = BadInput(words) if code == 2 else JobFailed(f"Rendering failed: {words}")
         self._clean()
 
     def cancel(self) -> None:

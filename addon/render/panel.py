@@ -8,9 +8,9 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, 
 from ...backend.errors import BadInput, JobFailed, UnderstudyError
 from ..body.bodymap import find_body
 from ..layout import _characters, fields, paragraph
-from ..perform.generate import refuse
 from ..perform.panel import _Section
 from ..process import client
+from ..process.refusing import refuse
 from ..translations import t
 from .filming import Film, job_of, temporary_folder
 from .rendering import FORMATS

@@ -15,8 +15,8 @@ from ...backend.motion.reading import read_motion
 from ...backend.motion.retarget import Retargeter
 from ..body.bodymap import find_body
 from ..keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
-from ..perform.generate import refuse
 from ..process.client import redraw
+from ..process.refusing import refuse
 from .armature import clip_from_rig, read_rig, why_not_a_rig
 from .key import key_on_rig
 from .stored import can_store, mapping_of, recognised, store, stored

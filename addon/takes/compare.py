@@ -5,8 +5,8 @@ from bpy.props import EnumProperty
 
 from ...backend.errors import BadInput, UnderstudyError
 from ..body.bodymap import find_body
-from ..perform.generate import refuse
 from ..process.client import redraw
+from ..process.refusing import refuse
 from .preview import current
 from .records import find, play, select
 

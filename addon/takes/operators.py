@@ -7,14 +7,17 @@ from bpy.props import StringProperty
 
 from ...backend.errors import BadInput, UnderstudyError
 from ..body.bodymap import find_body
+from ..direction import remembered
 from ..perform.properties import recall
-from ..process.client import backend, redraw
+from ..process.client import redraw
+from ..process.refusing import refuse
+from ..process.slices import Sliced, Steps
 from ..script import lines as script
 from ..translations import t
 from . import files as take_files
 from . import preview
 from .preview import current
-from .records import UNDERSTUDY_PG_take, UNDERSTUDY_PG_takes, find, performer, play, select
+from .records import UNDERSTUDY_PG_take, UNDERSTUDY_PG_takes, find, performer, play, playing, select
 
 
 class _TakeOperator:
@@ -32,17 +35,22 @@ class _TakeOperator:
     def execute(self, context: bpy.types.Context) -> set[str]:
         takes = context.scene.understudy_takes
         try:
-            index = find(takes, self.file) if self.file else takes.active
-            if not 0 <= index < len(takes.items):
-                raise BadInput("That take is not in the list any more.", field="take")
-            self.act(context, takes, index)  # type: ignore[attr-defined]  # what each operator adds
+            self.act(context, takes, find(takes, self.chosen(takes)))  # type: ignore[attr-defined]  # what each adds
         except UnderstudyError as error:
-            backend.error = error
-            self.report({"ERROR"}, f"{t(error.message)} {t(error.hint)}".strip())  # type: ignore[attr-defined]
-            redraw()
-            return {"CANCELLED"}
+            return refuse(self, error)
         redraw()
         return {"FINISHED"}
+
+    def chosen(self, takes: UNDERSTUDY_PG_takes) -> str:
+        """The file of the take that this is about.
+
+        Raises:
+            BadInput: there is none.
+        """
+        index = find(takes, self.file) if self.file else takes.active
+        if not 0 <= index < len(takes.items):
+            raise BadInput("That take is not in the list any more.", field="take")
+        return str(takes.items[index].file)
 
     def shown(self, context: bpy.types.Context, take: UNDERSTUDY_PG_take) -> bpy.types.Object:
         """The body, with the take previewed on it."""
@@ -52,15 +60,19 @@ class _TakeOperator:
         return body
 
 
-class UNDERSTUDY_OT_preview_take(_TakeOperator, bpy.types.Operator):
+class UNDERSTUDY_OT_preview_take(Sliced, _TakeOperator, bpy.types.Operator):
     bl_idname = "understudy.preview_take"
     bl_label = "Preview"
     bl_description = "Show the take on the body. The animation that was there waits"
     bl_options = {"UNDO"}
 
-    def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
-        play(context, takes.items[index])
-        select(takes, index)
+    def work(self, context: bpy.types.Context) -> Steps[set[str]]:
+        takes = context.scene.understudy_takes
+        file = self.chosen(takes)
+        yield from playing(context, file)
+        select(takes, find(takes, file))
+        redraw()
+        return {"FINISHED"}
 
 
 class UNDERSTUDY_OT_reject_take(bpy.types.Operator):
@@ -142,7 +154,7 @@ class UNDERSTUDY_OT_delete_take(_TakeOperator, bpy.types.Operator):
 class UNDERSTUDY_OT_reuse_take(_TakeOperator, bpy.types.Operator):
     bl_idname = "understudy.reuse_take"
     bl_label = "Re-use Settings"
-    bl_description = "Set the panel to what made this take"
+    bl_description = "Set the panel, the script and the marks of Direction to what made this take"
     bl_options = {"UNDO"}
 
     def act(self, context: bpy.types.Context, takes: UNDERSTUDY_PG_takes, index: int) -> None:
@@ -150,11 +162,12 @@ class UNDERSTUDY_OT_reuse_take(_TakeOperator, bpy.types.Operator):
             values = json.loads(takes.items[index].settings)
             lost = recall(context.scene.understudy, dict(values))
             script.recall(context.scene, values.get("script"))
+            lost += remembered.recall(context.scene, values.get("direction"))
         except (ValueError, TypeError, KeyError):
             raise BadInput("The settings of this take cannot be read.", field="take") from None
         if lost:
             listed = ", ".join(lost)
-            self.report({"WARNING"}, t(f"Not everything is here any more; left as it was: {listed}."))
+            self.report({"WARNING"}, t(f"Not everything is here any more: {listed}."))
 
 
 class UNDERSTUDY_OT_star_take(_TakeOperator, bpy.types.Operator):

@@ -16,8 +16,10 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.expressions import CHANNELS
 from ..body.bodymap import BodyMap
 from ..keying import cycles, splice
-from ..keying.keying import extend_scene, key_clip, scene_rate
+from ..keying.actions import Channels, action_name, assign
+from ..keying.keying import extend_scene, keyed, scene_rate, show_keys, wear
 from ..perform import sound
+from ..process.slices import Steps, Work
 
 TAKE_KEY = "understudy_take"
 """Custom property of a previewed Action: the take that it shows."""
@@ -82,59 +84,87 @@ def show(
     Raises:
         BadInput: the body cannot be keyed; nothing has changed then.
     """
+    return Work(showing(scene, body, clip, take=take, name=name, start=start, span=span)).finish()
+
+
+def showing(
+    scene: bpy.types.Scene,
+    body: bpy.types.Object,
+    clip: Clip,
+    *,
+    take: str,
+    name: str,
+    start: int,
+    span: Span | None = None,
+) -> Steps[bpy.types.Action]:
+    """:func:`show` in slices. Until the last of them the body plays what it did before."""
     state = body.understudy_preview
-    shown = current(body)
-    if shown is None:
-        slot, pose = _slot(body), json.dumps(_pose(body))
-        _release(state)
-        # As a user of the Action that waits: keying would take it for a left-over otherwise.
-        state.held = body.animation_data.action if body.animation_data is not None else None
-        state.end_before = scene.frame_end
-        try:
-            action, spliced = _key(scene, body, clip, name, start, span)
-        except Exception:
-            state.held = None
-            raise
-        state.slot, state.pose = slot, pose
-        if state.held is not None and body.override_library is not None and state.held.library is None:
-            state.held.use_fake_user = True  # Blender does not save this state on a library override
-    else:
-        if edited(shown):
-            shown.use_fake_user = True
-        held = state.held
-        if span is not None and digest(shown) != span.base and held is not None and digest(held) == span.base:
-            _play(body, held, state.slot)
-            _set_pose(body, json.loads(state.pose or "{}"))  # the rotation modes that its keys are in
-            if shown.users == 0:
-                bpy.data.actions.remove(shown)
-        action, spliced = _key(scene, body, clip, name, start, span)
+    shown, returned = current(body), False
+    if shown is not None and (yield from editing(shown)):
+        shown.use_fake_user = True
+    held = state.held if shown is not None and span is not None else None
+    if held is not None:
+        base = yield from digesting(shown)
+        waits = yield from digesting(held)
+        returned = base != span.base == waits
+    if returned:
+        # What is spliced into must be what plays, in the rotation modes of its keys.
+        _play(body, held, state.slot)
+        _set_pose(body, json.loads(state.pose or "{}"))
+        if shown.users == 0:
+            bpy.data.actions.remove(shown)
+    action, channels, spliced = yield from _keyed(scene, body, clip, name, start, span)
+    action[TAKE_KEY] = take
+    action[KEYS_KEY] = yield from digesting(action)
+
+    if returned or current(body) is not None:
         if scene.frame_end == state.end_after:
             scene.frame_end = state.end_before
+    else:
+        slot, pose = _slot(body), json.dumps(_pose(body))
+        _release(state)
+        # As a user of the Action that waits: it would be taken for a left-over otherwise.
+        state.held = body.animation_data.action if body.animation_data is not None else None
+        state.end_before, state.slot, state.pose = scene.frame_end, slot, pose
+        if state.held is not None and body.override_library is not None and state.held.library is None:
+            state.held.use_fake_user = True  # Blender does not save this state on a library override
+    if spliced:
+        assign(body, action, channels)
+        action.name = action_name(name)
+        show_keys(body)
+    else:
+        wear(body, action, channels, name)
     extend_scene(scene, action)
     state.take, state.start, state.end_after, state.spliced = take, start, scene.frame_end, spliced
-    action[TAKE_KEY] = take
-    action[KEYS_KEY] = digest(action)
     return action
 
 
-def _key(
+def _keyed(
     scene: bpy.types.Scene, body: bpy.types.Object, clip: Clip, name: str, start: int, span: Span | None
-) -> tuple[bpy.types.Action, bool]:
-    """Key a clip, or only what is new of it where the body plays what it was made from."""
+) -> Steps[tuple[bpy.types.Action, Channels, bool]]:
+    """Key a clip, or only what is new of it where the body plays what it was made from, and say which."""
     rate = scene_rate(scene)
     playing = body.animation_data.action if body.animation_data is not None else None
-    if span is not None and playing is not None and digest(playing) == span.base and not splice.why_not(body):
-        first, last = span.first, span.last
-        action = splice.splice(
-            body, clip, name=name, start_frame=start, scene_fps=rate, first=first, last=last
-        )
-        return action, True
+    if span is not None and playing is not None and not splice.why_not(body):
+        base = yield from digesting(playing)
+        if base == span.base:
+            made = yield from splice.spliced(
+                body,
+                clip,
+                name=name,
+                start_frame=start,
+                scene_fps=rate,
+                first=span.first,
+                last=span.last,
+            )
+            return *made, True
     if cycles.is_loop(clip):
         clip = cycles.closed(clip)
-        action = key_clip(body, clip, name=name, start_frame=start, scene_fps=rate)
-        cycles.play_on(body, clip)
-        return action, False
-    return key_clip(body, clip, name=name, start_frame=start, scene_fps=rate), False
+        action, channels = yield from keyed(body, clip, name=name, start_frame=start, scene_fps=rate)
+        cycles.go_on(channels, clip)
+        return action, channels, False
+    made = yield from keyed(body, clip, name=name, start_frame=start, scene_fps=rate)
+    return *made, False
 
 
 def stop(scene: bpy.types.Scene, body: bpy.types.Object) -> bool:
@@ -266,8 +296,14 @@ def _set_pose(body: bpy.types.Object, pose: dict[str, Any]) -> None:
 
 def digest(action: bpy.types.Action) -> str:
     """A digest of the times and values of all keys of an Action."""
+    return Work(digesting(action)).finish()
+
+
+def digesting(action: bpy.types.Action) -> Steps[str]:
+    """:func:`digest` in slices."""
     digest = hashlib.blake2b(digest_size=8)
     for curve in _curves(action):
+        yield
         points = np.empty(2 * len(curve.keyframe_points), np.float32)
         curve.keyframe_points.foreach_get("co", points)
         digest.update(f"{curve.data_path}[{curve.array_index}]".encode())
@@ -277,7 +313,12 @@ def digest(action: bpy.types.Action) -> str:
 
 def edited(action: bpy.types.Action) -> bool:
     """Whether somebody changed the keys of a previewed Action."""
-    return bool(action.get(KEYS_KEY, "") != digest(action))
+    return Work(editing(action)).finish()
+
+
+def editing(action: bpy.types.Action) -> Steps[bool]:
+    """:func:`edited` in slices."""
+    return bool(action.get(KEYS_KEY, "") != (yield from digesting(action)))
 
 
 def _curves(action: bpy.types.Action) -> list[Any]:

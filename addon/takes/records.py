@@ -19,6 +19,8 @@ from ...backend.motion.clip import Clip
 from ..body.bodymap import find_body
 from ..perform import sound
 from ..process.client import Job, backend, redraw
+from ..process.slices import Steps, Work, show_soon
+from ..translations import t
 from . import files as take_files
 from . import preview
 from .preview import current
@@ -29,7 +31,7 @@ def _clicked(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if self.quiet or not 0 <= self.active < len(self.items):
         return
     try:
-        play(context, self.items[self.active])
+        show_soon(playing(context, self.items[self.active].file), t("Preview"))
     except UnderstudyError as error:
         backend.error = error
         redraw()
@@ -109,7 +111,28 @@ def add(
     Raises:
         BadInput: the body cannot be keyed; nothing has changed then.
     """
-    action = preview.show(scene, body, clips[0], take=files[0], name=name, start=start, span=span)
+    steps = adding(
+        scene, body, clips, files, name=name, start=start, settings=settings, voice=voice, span=span
+    )
+    return Work(steps).finish()
+
+
+def adding(
+    scene: bpy.types.Scene,
+    body: bpy.types.Object,
+    clips: list[Clip],
+    files: list[str],
+    *,
+    name: str,
+    start: int,
+    settings: dict[str, Any],
+    voice: sound.Voice | None,
+    span: preview.Span | None = None,
+) -> Steps[bpy.types.Action]:
+    """:func:`add` in slices; the list is as it was until the last of them."""
+    action = yield from preview.showing(
+        scene, body, clips[0], take=files[0], name=name, start=start, span=span
+    )
     takes = scene.understudy_takes
     for i in reversed(range(len(clips))):
         takes.items.add()
@@ -138,18 +161,34 @@ def play(context: bpy.types.Context, take: UNDERSTUDY_PG_take) -> bpy.types.Acti
     Raises:
         BadInput: there is no body, or the clip is gone; nothing has changed then.
     """
+    return Work(playing(context, take.file)).finish()
+
+
+def playing(context: bpy.types.Context, file: str) -> Steps[bpy.types.Action]:
+    """:func:`play` in slices, of the take with a file."""
     scene, body = context.scene, performer(context)
-    clip = take_files.load(take.file, take.name)
+    takes = scene.understudy_takes
+    take = takes.items[find(takes, file)]
+    clip = take_files.load(file, take.name)
     fixed = bool(take.speech or take.base)
     start = body.understudy_preview.start if current(body) is not None and not fixed else take.start
     last = None if take.open_end else take.last
     span = preview.Span(take.first, last, take.base) if take.base else None
-    action = preview.show(scene, body, clip, take=take.file, name=take.name, start=start, span=span)
+    action = yield from preview.showing(scene, body, clip, take=file, name=take.name, start=start, span=span)
+    take = _still(takes, file)
     if span is not None and not body.understudy_preview.spliced:
         backend.warning = "The animation that this take was made in is not there: all of it is keyed."
     _voice(scene, body, take, action)
     redraw()
     return action
+
+
+def _still(takes: UNDERSTUDY_PG_takes, file: str) -> UNDERSTUDY_PG_take:
+    """A take that was in the list before the window had its turn."""
+    index = find(takes, file)
+    if index < 0:
+        raise BadInput("That take is not in the list any more.", field="take")
+    return takes.items[index]
 
 
 def _voice(

@@ -165,8 +165,8 @@ def run_child(command: list[str], bar: Bar, frames: int) -> list[str]:
         return warnings
     if code in (-6, 134):  # Workbench and EEVEE abort the process where EGL is missing or broken
         raise JobFailed(
-            "Blender stopped hard: its graphics did not start.",
-            hint="Install the system library EGL (apt install libegl1), or use --engine cycles.",
+            "Workbench and EEVEE need OpenGL, and Blender found no graphics driver here. Cycles needs none.",
+            hint="Install a driver (apt install libegl1 libgl1-mesa-dri), or use --engine cycles.",
         )
     words = last[-1] if last else f"exit code {code}"
     if code == 2:

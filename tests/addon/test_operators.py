@@ -216,7 +216,7 @@ class Modal:
     """The generate operator without a window: Blender cannot run modal operators in background."""
 
     def __init__(self, order: generate.Order, job: client.Job) -> None:
-        self._order, self._job, self._timer = order, job, None
+        self._order, self._job, self._timer, self._delivery = order, job, None, None
         self.reports: list[tuple[set[str], str]] = []
 
     def report(self, kind: set[str], text: str) -> None:
