@@ -15,6 +15,8 @@ MODULES = (
     "body.bodies",
     "direction.marks",
     "script.lines",
+    "dialogue.lines",
+    "dialogue.chat_properties",
     "takes.preview",
     "takes.records",
     "perform.sound",
@@ -24,6 +26,7 @@ MODULES = (
     # what buttons do
     "perform.operators",
     "preferences.operators",
+    "preferences.torch",
     "perform.mending",
     "process.tasks",
     # files and the library
@@ -47,6 +50,10 @@ MODULES = (
     "takes.compare",
     "render.panel",
     "takes.panel",
+    "dialogue.operators",
+    "dialogue.panel",
+    "dialogue.chat_operators",
+    "dialogue.chat_panel",
     "library.panel",
     # rigs of the animator
     "retarget.stored",

@@ -10,6 +10,7 @@ from ..process.client import backend, packs
 from ..process.tasks import Errand
 from ..translations import t
 from . import settings as preferences
+from . import torch
 from .operators import Found
 from .report import size_in_words
 
@@ -29,6 +30,7 @@ def draw_preferences(layout: bpy.types.UILayout, settings: bpy.types.AddonPrefer
     _draw_backend(layout.box(), settings)
     _draw_packs(layout.box())
     _draw_models(layout.box(), settings)
+    _draw_chat(layout.box(), settings)
     _draw_check(layout.box())
     if Errand.title:
         layout.label(text=Errand.title, icon="SORTTIME")
@@ -66,8 +68,9 @@ def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences)
     if engines:
         found = t("Found: {engines}; {devices}", engines=engines, devices=devices)
         paragraph(box, found, _width(), icon="BLANK1")
+    torch.draw(box, _width())
     box.operator("understudy.open_log", icon="TEXT")
-    paragraph(box, "Understudy works offline and downloads nothing.", _width(), icon="INTERNET_OFFLINE")
+    paragraph(box, "Understudy works offline and downloads nothing by itself.", _width(), icon="INTERNET_OFFLINE")
 
 
 def _draw_packs(box: bpy.types.UILayout) -> None:
@@ -102,6 +105,21 @@ def _draw_models(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) 
         paragraph(box, t("Found: {names}", names=names), _width(), icon="CHECKMARK")
     elif settings.body_models:
         paragraph(box, "There is no SMPLX_NEUTRAL.npz or the like in this folder.", _width(), icon="ERROR")
+
+
+def _draw_chat(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences) -> None:
+    box.label(text="Role-play")
+    for name in ("chat_url", "chat_model", "chat_key"):
+        box.prop(settings, name)
+    paragraph(
+        box,
+        "What is said to a character goes to this endpoint, where role-play asks for it. Another machine's takes "
+        "Blender's online access, too."
+        if settings.chat_url
+        else "The answers are written by Understudy's own author, offline.",
+        _width(),
+        icon="INFO",
+    )
 
 
 def _draw_check(box: bpy.types.UILayout) -> None:

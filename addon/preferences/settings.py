@@ -7,7 +7,7 @@ does not know the add-on and ``preferences.addons[...]`` raises KeyError. :func:
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import bpy
@@ -73,6 +73,17 @@ class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
         update=_models_chosen,
     )
 
+    chat_url: StringProperty(
+        name="Endpoint",
+        description="Who writes the answers in role-play: a server with OpenAI's chat completions, such as "
+        "http://localhost:11434/v1. Empty: the author that comes with Understudy, offline",
+    )
+    chat_model: StringProperty(name="Model", description="The model of the endpoint, as it names it")
+    chat_key: StringProperty(
+        name="Key Variable",
+        description="The name of the environment variable that holds the endpoint's key: never the key itself",
+    )
+
     library: PointerProperty(type=UNDERSTUDY_PG_folders)
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -89,6 +100,9 @@ class Settings:
     device: str = "auto"
     engine: str = "auto"
     body_models: str = ""
+    chat_url: str = ""
+    chat_model: str = ""
+    chat_key: str = ""
 
 
 def get() -> Settings:
@@ -97,7 +111,7 @@ def get() -> Settings:
     preferences = addon.preferences if addon is not None else None
     if preferences is None or not hasattr(preferences, "python"):
         return Settings()
-    return Settings(preferences.python, preferences.device, preferences.engine, preferences.body_models)
+    return Settings(**{field.name: getattr(preferences, field.name) for field in fields(Settings)})
 
 
 def machine() -> dict[str, str]:

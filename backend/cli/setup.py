@@ -1,15 +1,20 @@
-"""``understudy setup torch``: an interpreter with torch, in a folder of the user's."""
+"""``understudy setup torch``: an interpreter with torch, in a folder of the user's.
+
+Blender's own Python runs this module as a program, too: it takes nothing but the standard library then.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput
+from ..errors import BadInput, UnderstudyError
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -73,8 +78,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _until_closed(stop: threading.Event) -> None:
     """Whoever started this keeps the standard input open; its end, or their own, ends this."""
-    while sys.stdin.buffer.read(1024):
-        pass
+    # Past sys.stdin, whose lock a thread would still hold when the interpreter ends.
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
     stop.set()
 
 
@@ -88,3 +95,19 @@ def _say(found: dict[str, Any], *, as_json: bool) -> None:
         )
     else:
         print(found["state"])
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="understudy")
+    add(parser.add_subparsers(required=True))
+    args = parser.parse_args()
+    try:
+        return int(args.run(args))
+    except UnderstudyError as error:
+        said = {"code": error.code, "message": error.message, "hint": error.hint, "field": error.field}
+        print(json.dumps({"error": said}), file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
