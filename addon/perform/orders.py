@@ -10,7 +10,7 @@ import bpy
 
 from ...backend.errors import BadInput
 from ..body.bodymap import BodyMap, find_body, why_not_editable
-from ..direction import editing
+from ..direction import editing, remembered
 from ..direction.directing import check_length, directed
 from ..direction.world import ClipWorld
 from ..preferences import settings as preferences
@@ -180,6 +180,7 @@ def take_order(
             if said := sound.transcript(kept["transcript"], kept["transcript_file"]):
                 params["transcript"] = said
     start = scene.frame_current if voice is None else voice.start_frame
+    kept["direction"] = remembered.remember(scene, body)
     order = directed(context, body, params, start=start, length=length, voiced=voice is not None)
     return Order(
         params,
