@@ -76,6 +76,12 @@ def run(args: argparse.Namespace) -> int:
     from ..dialogue.voices import recordings_of
     from ..packs import find_pack
 
+    if (args.by == "retrieval") != (args.library is not None):
+        raise BadInput(
+            "Retrieval needs a library, and a library is for retrieval.",
+            field="library",
+            hint="Give both --by retrieval and --library DIR.",
+        )
     screenplay = read_screenplay(args.script)
     asked = Asked(
         screenplay,
@@ -85,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         args.seed,
         args.distance,
         not args.no_touches,
+        args.library if args.by == "retrieval" else None,
     )
     check(asked)
     blend, folder = _targets(args)

@@ -76,6 +76,7 @@ def act(
     seed: int = 0,
     distance: float = placing.USUAL,
     gestures: bool = True,
+    arms: bool = True,
     face: FaceMover | None = None,
     done: Sequence[Timed] = (),
     perform: Perform | None = None,
@@ -91,6 +92,7 @@ def act(
         seed: of both performances.
         distance: metres between them; they stand further apart where they would touch.
         gestures: whether the body needs gestures; models that hear a voice gesture of themselves.
+        arms: whether these are the arms' too; arms that were found in a library have their own.
         face: of a pack that has one.
         done: what is done besides talk.
         perform: makes the motions of prompts among it; without, there are none.
@@ -122,7 +124,7 @@ def act(
         base = body(voice, own, name)
         report("act", index, len(speakers))
         felt = reactions(turns, name, own)
-        clip = _moods(mine, voice, hanging(base) if gestures else base, own, gestures)
+        clip = _moods(mine, voice, hanging(base) if gestures and arms else base, own, gestures, arms)
         for number, one in enumerate(done):
             if one.doing.kind == "prompt" and name in one.doing.who and perform is not None:
                 part = perform(one.doing.prompt, one.end - one.begin, own + number)
@@ -164,14 +166,14 @@ def measured(
     """What a scene must keep: degrees of facing, metres of distance, centimetres within each other, how much faster
     hands are in talk than in listening, and the share of listening with the eyes within 8 degrees of the other's.
 
-    Distance and bodies within each other are told apart from touches, which have measures of their own; hands are
-    left out while something else is asked of them (``busy``, (2, T)).
+    Facing, distance and bodies within each other leave touches out, which have measures of their own; hands are left
+    out while something else is asked of them (``busy``, (2, T)).
     """
     free = np.ones(len(pair[0]), bool)
     for one in touches:
         free[one.start : one.stop] = False
     distance = np.linalg.norm((pair[0].trans - pair[1].trans)[:, [0, 2]], axis=1)[free]
-    turned = [np.degrees(placing.facing(pair[i], pair[1 - i])).max() for i in (0, 1)]
+    turned = [np.degrees(placing.facing(pair[i], pair[1 - i])[free]).max() for i in (0, 1)]
     ratios, looks = [], []
     for index, clip in enumerate(pair):
         speed = hand_speed(clip)
@@ -254,13 +256,13 @@ def _active(turns: Sequence[Turn], name: str, frames: int) -> np.ndarray:
     ).astype(float)
 
 
-def _moods(turns: Sequence[Turn], voice: Voice, base: Clip, seed: int, gestures: bool) -> Clip:
+def _moods(turns: Sequence[Turn], voice: Voice, base: Clip, seed: int, gestures: bool, arms: bool) -> Clip:
     """A body that talks, in the mood of each turn; the mood lasts until the next one."""
     if not gestures:
         return base
     moods = [(turn.start - 2 * _PASSING, Manner.of(style_of(turn.speech.directions))) for turn in turns]
     different = list(dict.fromkeys(manner for _, manner in moods))
-    clips = [gesture(base, voice, seed, manner) for manner in different]
+    clips = [gesture(base, voice, seed, manner, arms=arms) for manner in different]
     return _mixed(
         clips, _weights([(at, different.index(manner)) for at, manner in moods], len(different), base)
     )

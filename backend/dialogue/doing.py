@@ -231,13 +231,17 @@ def _sentences(text: str, speakers: Sequence[str], speaker: str) -> Iterator[tup
         elif pronoun:
             who = tuple(speakers) if pronoun[1].lower() in _EVERYBODY else one
             words = words[pronoun.end() :].strip()
-        elif not _VERB.match(low) and not any(re.search(pattern, low) for _, pattern in _TOUCHING):
+        elif not _VERB.match(low) and not _is_touch(low):
             continue
         words = re.sub(r"^(is|are|both|slowly|quickly|then|just|also)\s+", "", words, flags=re.IGNORECASE)
-        if len(who) == 2:  # "they wave" for one of them is "waves"
+        if len(who) == 2 and not _is_touch(words.lower()):  # "they wave" for one of them is "waves"
             words = re.sub(r"^([a-z]+?)(?<!s)(?=\b)", _third, words, count=1)
         if who and words:
             yield who, words
+
+
+def _is_touch(words: str) -> bool:
+    return any(re.search(pattern, words) for _, pattern in _TOUCHING)
 
 
 def _third(verb: re.Match[str]) -> str:

@@ -39,6 +39,7 @@ class Asked:
         seed: the same seed gives the same scene.
         distance: metres between the two.
         touches: whether handshakes, high fives and hugs are performed.
+        library: clips that the bodies are retrieved from; None for bodies that the pack makes.
     """
 
     screenplay: Screenplay
@@ -48,6 +49,7 @@ class Asked:
     seed: int = 0
     distance: float = 1.4
     touches: bool = True
+    library: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def asked_of(params: DialogueParams) -> Asked:
         params.seed,
         params.distance,
         params.touches,
+        Path(params.library) if params.by == "retrieval" and params.library is not None else None,
     )
 
 
@@ -133,6 +136,8 @@ def make(asked: Asked, load: Callable[[], Pipeline], report: Report) -> Made:
         JobFailed: a synthesiser failed.
     """
     from .body import body_of, gestures_itself, motions_of
+    from .retrieving import Retriever
+    from .shelf import finder
 
     check(asked)
     screenplay = asked.screenplay
@@ -154,17 +159,23 @@ def make(asked: Asked, load: Callable[[], Pipeline], report: Report) -> Made:
     whole = tracks(turns, sounds, screenplay.speakers, last)
     report("load", 0, 1)
     pipeline = load()
+    body, perform = body_of(pipeline, report), motions_of(pipeline, report)
+    if asked.library is not None:
+        report("library", 0, 1)
+        retriever = Retriever(finder(pipeline, asked.library))
+        body, perform = retriever.body(body, turns, doings), retriever.perform()
     acted = act(
         turns,
         screenplay.speakers,
         whole,
-        body_of(pipeline, report),
+        body,
         seed=asked.seed,
         distance=asked.distance,
         gestures=not gestures_itself(pipeline),
+        arms=asked.library is None,
         face=pipeline.face,
         done=timed(doings, turns, pauses),
-        perform=motions_of(pipeline, report),
+        perform=perform,
         report=report,
     )
     return Made(turns, whole, replace(acted, warnings=[*left, *acted.warnings]))

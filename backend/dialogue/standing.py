@@ -65,7 +65,7 @@ def standing(performances: Sequence[Clip], frames: int, seed: int) -> Clip:
     )
     part = performances[which].slice(start, stop)
     rng = np.random.default_rng([seed, 47])
-    clip = sampled(part, _back_and_forth(len(part), frames, rng))
+    clip = sampled(part, back_and_forth(len(part), frames, rng))
     return _alive(clip, rng)
 
 
@@ -87,7 +87,7 @@ def stretch(clip: Clip) -> tuple[int, int]:
     return best, best + 1
 
 
-def _back_and_forth(length: int, frames: int, rng: np.random.Generator) -> np.ndarray:
+def back_and_forth(length: int, frames: int, rng: np.random.Generator) -> np.ndarray:
     """Positions (frames,) in a stretch of ``length`` frames: to its end, slowly round and back, never twice alike."""
     reach = 0.5 * (length - 1)
     if reach <= 0:

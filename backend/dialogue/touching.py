@@ -21,7 +21,7 @@ from .bending import HEAD, TRUNK, bend
 from .doing import Timed
 from .limbs import LIFT, Reach, palm_of, reach, step
 
-NEAR = {"handshake": 0.8, "high five": 0.86, "hug": 0.36}
+NEAR = {"handshake": 0.76, "high five": 0.86, "hug": 0.36}
 """Metres between the pelvises while they touch."""
 LEAN = {"handshake": np.radians(4.0), "high five": np.radians(2.0), "hug": np.radians(7.0)}
 """The trunk towards the other."""
@@ -29,9 +29,11 @@ ASIDE = 0.07
 """Metres that each stands to its left in a hug: heads pass each other."""
 BACK = 0.165
 """Metres from the middle of a trunk to a palm that lies on its back."""
+BEHIND = 0.1
+"""The same of a palm that counts as behind it, at least."""
 STEP = 1.0
 """Seconds of a way there or back, both feet."""
-FOOT = 0.52
+FOOT = 0.5
 """Seconds of one foot's step; the second begins when the first stands."""
 SHAKES, UP_AND_DOWN = 3, 0.022
 _UP = np.array([0.0, 1.0, 0.0])
@@ -90,10 +92,10 @@ def contact(pair: tuple[Clip, Clip], touch: Touch) -> float:
         for index, (poses, trans) in enumerate(bodies):
             joints, world = forward_kinematics(bodies[1 - index][0][:, :22], bodies[1 - index][1])
             for side in (0, 1):
-                palm = palm_of(poses, trans, side)
-                middle = joints[:, INDEX["spine2"]]
-                behind = -np.sum((palm - middle) * world[:, INDEX["spine2"], :, 2], axis=-1)
-                short.append(float(np.max(0.1 - behind)))
+                level = INDEX["spine3" if side else "spine2"]  # where the hand lies
+                away = palm_of(poses, trans, side) - joints[:, level]
+                behind = -np.sum(away * world[:, level, :, 2], axis=-1)
+                short.append(float(np.max(BEHIND - behind)))
         return max(*short, 0.0)
     apart = np.linalg.norm(palm_of(*bodies[0], 1) - palm_of(*bodies[1], 1), axis=-1)
     return float(apart.max())
@@ -145,7 +147,7 @@ def _there_and_back(
     carried = share[:, None] * way
     # Legs that stand apart reach less high.
     apart = np.linalg.norm(feet[:, 0] - feet[:, 1], axis=-1)
-    carried[:, 1] -= 0.12 * apart**2 + 0.008 * np.minimum(share, 1.0)
+    carried[:, 1] -= 0.12 * apart**2
     step(poses, trans, carried, feet, lift)
 
 
@@ -162,7 +164,7 @@ def _handshake(
     left = np.cross(_UP, forward)
     phase = (times - begin) / max(end - begin, 1e-6)
     shaking = np.where((phase > 0) & (phase < 1), np.sin(2 * np.pi * SHAKES * phase), 0.0)
-    height = 1.0 + UP_AND_DOWN * shaking * np.sin(np.pi * np.clip(phase, 0, 1))
+    height = 1.05 + UP_AND_DOWN * shaking * np.sin(np.pi * np.clip(phase, 0, 1))
     palm = np.stack([np.full(len(times), middle[0]), height, np.full(len(times), middle[1])], axis=1)
     weight = least_jerk((times - 0.35) / (begin - 0.35)) * least_jerk((end + 0.8 - times) / 0.8)
     _one_hand(poses, trans, palm, forward - 0.15 * _UP, left, -_UP - 0.35 * left, weight, RELAXED)
