@@ -35,6 +35,8 @@ _STAGES = {
     "refine": "How it moves",
     "decode": "Posing the body",
     "clean-up": "Cleaning up",
+    "voices": "Speaking the lines",
+    "key": "Keying",
 }
 
 

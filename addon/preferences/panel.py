@@ -70,7 +70,9 @@ def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences)
         paragraph(box, found, _width(), icon="BLANK1")
     torch.draw(box, _width())
     box.operator("understudy.open_log", icon="TEXT")
-    paragraph(box, "Understudy works offline and downloads nothing by itself.", _width(), icon="INTERNET_OFFLINE")
+    paragraph(
+        box, "Understudy works offline and downloads nothing by itself.", _width(), icon="INTERNET_OFFLINE"
+    )
 
 
 def _draw_packs(box: bpy.types.UILayout) -> None:

@@ -27,6 +27,7 @@ spec.loader.exec_module(package)
 
 import numpy as np  # noqa: E402
 
+from understudy.backend.dialogue.fountain import parse  # noqa: E402
 from understudy.backend.motion import npz  # noqa: E402
 from understudy.backend.motion.clip import Clip, resample  # noqa: E402
 from understudy.backend.motion.loop import loop  # noqa: E402
@@ -134,6 +135,109 @@ def generate(number: int, params: dict) -> None:
     send({"id": number, "result": result})
 
 
+def silence(seconds: float) -> str:
+    """Base64 of a WAV file at 24 kHz in which nothing is heard."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as sound:
+        sound.setparams((1, 2, 24000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * round(24000 * seconds)))
+    return base64.b64encode(target.getvalue()).decode()
+
+
+def refused(number: int, code: str, sentence: str, field: str = "") -> None:
+    data = {"code": code, "message": sentence, "hint": "", "field": field}
+    send({"id": number, "error": {"code": -32602, "message": sentence, "data": data}})
+
+
+def steps(number: int, stage: str) -> bool:
+    """Work for a while; whether it was cancelled."""
+    total = 2000 if behaviour == "slow" else 3
+    for step in range(total):
+        if number in cancelled:
+            refused(number, "cancelled", "Cancelled.")
+            return True
+        send({"method": "progress", "params": {"id": number, "stage": stage, "step": step, "total": total}})
+        time.sleep(0.01)
+    return False
+
+
+def standing(x: float, yaw: float, seconds: float, seed: int) -> str:
+    """Base64 of a clip that stands at x and looks along yaw, the head turning by an amount of the seed."""
+    clip = motion(seconds, seed)
+    poses, trans = np.array(clip.poses), np.array(clip.trans)
+    poses[:, 0, 1] = yaw
+    trans[:, 0], trans[:, 2] = x, 0.0
+    return base64.b64encode(npz.clip_to_bytes(Clip(poses, trans, 30.0, meta=clip.meta))).decode()
+
+
+def dialogue(number: int, params: dict) -> None:
+    """A second for every line; the first speaker on -X, both facing each other."""
+    if behaviour == "fails":
+        refused(number, "bad_input", "Line 3: the direction has no closing parenthesis.", "script")
+        return
+    if behaviour == "dies":
+        os._exit(3)
+    if steps(number, "voices"):
+        return
+    if "lines" in params:
+        said = [(line["speaker"], line["text"]) for line in params["lines"]]
+    else:
+        said = [(speech.speaker, speech.text) for speech in parse(params["script"]).speeches]
+    names = list(dict.fromkeys(speaker for speaker, _ in said))
+    half, seconds = params["distance"] / 2, float(len(said))
+    if behaviour == "rubbish":
+        names = names[:1]
+    result = {
+        "clips": [
+            standing(-half, np.pi / 2, seconds, params["seed"]),
+            standing(half, -np.pi / 2, seconds, params["seed"] + 1),
+        ],
+        "names": names,
+        "sound": silence(seconds),
+        "turns": [
+            {"number": i + 1, "speaker": speaker, "text": text, "start": i + 0.2, "end": i + 0.9}
+            for i, (speaker, text) in enumerate(said)
+        ],
+        "distance": params["distance"],
+        "measures": {"turned_deg": 0.0},
+        "warnings": ["A direction was not understood."] if behaviour == "warns" else [],
+        "seconds_taken": 0.1,
+    }
+    send({"id": number, "result": result})
+
+
+def chat(number: int, params: dict) -> None:
+    """Say back what was said; two seconds of motion that go on where the last answer ended."""
+    if behaviour == "fails":
+        refused(number, "job_failed", "The endpoint does not answer.")
+        return
+    if steps(number, "refine"):
+        return
+    heard = params.get("text") or "(a recording)"
+    clip = motion(2.0, params["seed"])
+    if "previous" in params:
+        before = npz.clip_from_bytes(base64.b64decode(params["previous"]))
+        assert before.fps == 30.0, "the backend goes on at 30 frames a second"
+        clip = clip.replace(trans=clip.trans - clip.trans[0] + before.trans[-1])
+    name = params.get("character", {}).get("name", "The one of the file")
+    answer = {"who": "character", "text": f"{name} heard: {heard}", "emotion": "happy", "motion": "waves"}
+    memory = [*params["memory"], {"who": "user", "text": heard, "emotion": "", "motion": ""}, answer]
+    endpoint = params.get("endpoint")
+    result = {
+        **{key: answer[key] for key in ("text", "emotion", "motion")},
+        "clip": base64.b64encode(npz.clip_to_bytes(clip)).decode(),
+        "frames": len(clip),
+        "fps": clip.fps,
+        "sound": None if behaviour == "warns" else silence(clip.seconds),
+        "seconds": clip.seconds,
+        "author": "offline" if endpoint is None else endpoint["model"],
+        "heard": heard,
+        "memory": memory,
+        "warnings": ["The answer is silent."] if behaviour == "warns" else [],
+    }
+    send({"id": number, "result": result})
+
+
 def search(number: int, params: dict) -> None:
     """The files of the folders, those whose name is in the query first."""
     paths = sorted(os.path.join(f, n) for f in params["folders"] for n in os.listdir(f))
@@ -206,6 +310,10 @@ def main() -> None:
             send({"id": number, "result": {**info, "engines": [{"name": "fake", "version": "1"}]}})
         elif message["method"] == "generate":
             threading.Thread(target=generate, args=(number, params), daemon=True).start()
+        elif message["method"] == "dialogue":
+            threading.Thread(target=dialogue, args=(number, params), daemon=True).start()
+        elif message["method"] == "chat":
+            threading.Thread(target=chat, args=(number, params), daemon=True).start()
         elif message["method"] == "search":
             threading.Thread(target=search, args=(number, params), daemon=True).start()
         elif message["method"] == "describe":

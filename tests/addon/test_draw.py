@@ -32,7 +32,10 @@ class Settings(SimpleNamespace):
     """Stands in for the preferences of an installed extension."""
 
     bl_rna = SimpleNamespace(
-        properties={n: SimpleNamespace(name=n) for n in ("python", "engine", "device", "body_models")}
+        properties={
+            n: SimpleNamespace(name=n)
+            for n in ("python", "engine", "device", "body_models", "chat_url", "chat_model", "chat_key")
+        }
     )
 
 
@@ -40,7 +43,7 @@ def draw_all() -> list[str]:
     shown = [text for panel in panels() for text in draw(panel)]
     layout = Layout()
     preferences_panel.draw_preferences(
-        layout, Settings(python="", engine="auto", device="auto", body_models="")
+        layout, Settings(python="", engine="auto", device="auto", body_models="", chat_url="")
     )
     return shown + layout.seen
 
