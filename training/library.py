@@ -36,9 +36,22 @@ class Library:
         """The segment whose caption is nearest in meaning, of another recording than the case's own."""
         key = case.caption, case.segment.motion.name
         if key not in self._found:
-            order = self._owners[np.argsort(-(self._sentences @ _embed([case.caption])[0]))]
+            order = self.told_like(case.caption)
             self._found[key] = next(int(i) for i in order if _other(self.segments[i], case.segment))
         return self._found[key]
+
+    def told_like(self, text: str) -> np.ndarray:
+        """Indices of the segments from the one whose caption is nearest in meaning on; each once per caption."""
+        order: np.ndarray = self._owners[np.argsort(-(self._sentences @ _embed([text])[0]))]
+        return order
+
+    def meaning(self, moved: np.ndarray, nearest: int = 3) -> np.ndarray:
+        """Unit sentence embedding (384,) of what a motion looks like: the mean of the captions of the segments
+        nearest to its descriptor."""
+        rows = np.stack(
+            [self._sentences[self._owners == i].mean(0) for i in self.nearest(moved)[:nearest]]
+        ).mean(0)
+        return rows / np.linalg.norm(rows)
 
     def chance(self, action: str) -> float:
         """How often any motion carries the action."""

@@ -46,6 +46,7 @@ class OnnxPlanner:
         self._table = restored(state, "embedding.weight")
         self._offsets = np.array([vocabulary.starts[part] for part in config.parts])
         self._lengths, self._pieces = vocabulary.lengths, vocabulary.pieces
+        self._spelled = slice(vocabulary.pieces, vocabulary.chat)
         # A task that the model does not know counts as continuation.
         usual = vocabulary.tasks["continuation"]
         self._tasks = np.array([vocabulary.tasks.get(name, usual) for name in TASKS])
@@ -101,7 +102,7 @@ class OnnxPlanner:
         if rows is not None:
             self.plan_keep(state, rows)
         results = self._read(state, self._table[self._pieces + pieces])
-        scores: np.ndarray = results["hidden"].numpy() @ self._table[self._pieces :].T
+        scores: np.ndarray = results["hidden"].numpy() @ self._table[self._spelled].T
         return scores
 
     def _embed(self, tokens: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ What a sequence consists of::
 
     text, last frames to arrive at | task word, length word | motion                      (asked for motion)
                                    | task word, length word | motion | pieces of a caption  (asked for words)
+    turns of a conversation        | task word, length word | motion                      (taking part in it)
 
 Style and rhythm have no place of their own in it: they are added to the motion's positions.
 """
@@ -158,11 +159,17 @@ class MotionLanguageModel(nn.Module):
     def piece_logits(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, S, width) -> scores (B, S, pieces) of a caption's next piece."""
         if not self.config.backbone:
-            return nn.functional.linear(hidden, self.embedding.weight[self.vocabulary.pieces :])
+            rows = slice(self.vocabulary.pieces, self.vocabulary.chat)
+            return nn.functional.linear(hidden, self.embedding.weight[rows])
         if self.backbone.config.tie_word_embeddings:
             return nn.functional.linear(hidden, self.backbone.get_input_embeddings().weight)
         scores: Tensor = self.words_out(hidden)
         return scores
+
+    def chat_logits(self, hidden: Tensor) -> Tensor:
+        """Hidden states (B, S, width) -> scores (B, S, words) of the next word of a conversation
+        (:mod:`.chat_words`)."""
+        return nn.functional.linear(hidden, self.embedding.weight[self.vocabulary.chat :])
 
     def forward(
         self, inputs: Tensor, mask: Tensor | None = None, cache: Any = None, use_cache: bool = False

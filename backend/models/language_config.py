@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ..motion.rhythm import CHANNELS, PER_LATENT
+from .chat_words import ChatConfig
 
 TASKS = ("text_to_motion", "continuation", "in_between", "motion_to_text", "speech_to_motion")
 FIRST_TASKS = TASKS[:2]
@@ -44,6 +45,8 @@ class LanguageConfig(BaseModel):
     """Configuration of the pretrained model that is the base; empty: built from the sizes above."""
     piece_end: int = 0
     """The piece that begins and ends a caption."""
+    chat: ChatConfig | None = None
+    """What it knows of conversations; none: it takes part in none."""
 
     @property
     def delays(self) -> dict[str, int]:
@@ -69,6 +72,7 @@ class Vocabulary(NamedTuple):
     lengths: int
     starts: dict[str, int]
     pieces: int
+    chat: int
     size: int
 
     @classmethod
@@ -85,14 +89,16 @@ class Vocabulary(NamedTuple):
             task: at + i for i, task in enumerate(later)
         }
         at += len(later)
-        return cls(tasks, lengths, starts, at, at + (0 if config.backbone else config.pieces))
+        chat = at + (0 if config.backbone else config.pieces)
+        size = chat + (0 if config.chat is None else config.chat.size)
+        return cls(tasks, lengths, starts, at, chat, size)
 
     def spans(self, config: LanguageConfig) -> dict[str, tuple[int, int]]:
         """Half-open rows of the table by what they mean."""
         spans = {f"task {task}": (at, at + 1) for task, at in self.tasks.items()}
         spans |= {"lengths": (self.lengths, self.lengths + config.max_length + 1)}
         spans |= {part: (at, at + config.parts[part] + 2) for part, at in self.starts.items()}
-        return spans | {"pieces": (self.pieces, self.size)}
+        return spans | {"pieces": (self.pieces, self.chat), "chat": (self.chat, self.size)}
 
 
 def delayed_grid(config: LanguageConfig, codes: dict[str, np.ndarray]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +18,12 @@ from torch.nn import functional as F
 from ...backend.describing import LONGEST, tell
 from ...backend.engines.torch_planner import TorchPlanner
 from ...backend.errors import BadInput
+from ...backend.models.chat_words import ChatConfig
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from ...backend.pieces import FILE, learn_pieces, read_pieces
 from ...backend.text import WIDTH, TextEncoder
 from ..captioning import bleu, similarity
-from ..dataset import Segment, load_corpus
+from ..dataset import Corpus, Segment, load_corpus
 from ..instructions import instructions
 from ..paraphrase import some_paraphrases
 from ..styles import SegmentStyles
@@ -245,8 +247,74 @@ def run(config: LanguageStage) -> dict[str, float]:
     return train_language(config, name="language")
 
 
-def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0) -> dict[str, float]:
-    """Train the language model; ``instructed`` is the share that is asked for in instructions.
+@dataclass
+class Learning:
+    """A language model with what it learns from: what the loop of a stage needs."""
+
+    config: LanguageStage
+    model: MotionLanguageModel
+    corpus: Corpus
+    latents: Latents
+    batch: PlanBatch
+    choose: Chooser
+    pieces: Tokenizer | None
+    shipped: dict[str, Any]
+    """How the trained state becomes the one that is written, where they differ."""
+
+    def draw(self, rng: np.random.Generator) -> Plans:
+        """A batch of plans.
+
+        Raises:
+            BadInput: nothing in the store is long enough.
+        """
+        for _ in range(100):
+            plans = self.batch(self.choose(rng, self.config.batch_size), rng)
+            if plans is not None:
+                return plans
+        raise BadInput(f"The segments of {self.config.store} are too short to plan.", field="store")
+
+    def loss(self, plans: Plans) -> tuple[Tensor, dict[str, Tensor]]:
+        return plan_loss(self.model, plans, self.config.label_smoothing, self.config.caption_weight)
+
+    def measure(self, segments: list[Segment], shown: dict[str, Any]) -> dict[str, float]:
+        """Loss and accuracy of 64 segments, the same ones every time."""
+        rng = np.random.default_rng(7)
+        values = []
+        for _repeat in range(2 if segments else 0):
+            drawn = [segments[i] for i in rng.integers(len(segments), size=32)]
+            plans = self.batch(drawn, rng, **{"use": "plain", **shown})
+            if plans is not None:
+                value, numbers = plan_loss(self.model, plans)
+                told = shown.get("task") == "motion_to_text"
+                values.append((value.item(), numbers["caption_accuracy" if told else "accuracy"].item()))
+        return {
+            name: float(np.mean([v[i] for v in values])) for i, name in enumerate(("loss", "accuracy")) if values
+        }  # fmt: skip
+
+    def evaluate(self, _: nn.Module) -> dict[str, float]:
+        training, validation = (self.corpus.split(name).segments for name in ("train", "val"))
+        found = {f"train_{k}": v for k, v in self.measure(training, {}).items()}
+        for name, shown in EVALUATIONS.items():
+            if shown.get("task", "continuation") in self.model.config.tasks:
+                found |= {f"val{name}_{k}": v for k, v in self.measure(validation, shown).items()}
+        tellable = [
+            s
+            for s in validation
+            if not s.motion.mirrored and all(map(s.motion.known.get, self.latents.widths))
+        ]
+        if self.pieces is not None and tellable[: self.config.told]:
+            found |= tell_and_measure(self.model, self.pieces, self.batch, tellable[: self.config.told])
+        return found
+
+
+def prepare_language(
+    config: LanguageStage, *, name: str, instructed: float = 0.0, chat: ChatConfig | None = None
+) -> Learning:
+    """Read the store, code its motion, and make the model, trained before or new.
+
+    Args:
+        instructed: share that is asked for in instructions.
+        chat: what the model is to know of conversations.
 
     Raises:
         BadInput: a folder or the base model is not what it should be.
@@ -256,7 +324,6 @@ def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0)
     older = older_config(config.init_from) if config.init_from is not None else None
     with main_first():
         corpus = load_corpus(config.store, datasets=tuple(config.datasets), speeds=tuple(config.speeds))
-        training, validation = corpus.split("train").segments, corpus.split("val").segments
         pieces, captions = _words(config, corpus.segments, base, older, instructed > 0)
     tokenizers = load_tokenizers(config.tokenizers)
     latents = Latents(corpus, tokenizers, device=device)
@@ -266,6 +333,7 @@ def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0)
         "pieces": pieces.get_vocab_size() if pieces else 0,
         "style": True,
         "rhythm": True,
+        "chat": chat,
     }
     sizes: dict[str, Any] = {}
     if base is not None:
@@ -288,53 +356,25 @@ def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0)
         print(f"{name}: {frozen(model):.0%} of the weights stay as they are", flush=True)
     styles = SegmentStyles(corpus.segments)
     batch = PlanBatch(model_config, config.mix, latents, captions, styles, pieces, instructed)
-    choose = Chooser(training, config.weights)
+    choose = Chooser(corpus.split("train").segments, config.weights)
+    return Learning(config, model, corpus, latents, batch, choose, pieces, shipped)
 
-    def draw(rng: np.random.Generator) -> Plans:
-        for _ in range(100):
-            plans = batch(choose(rng, config.batch_size), rng)
-            if plans is not None:
-                return plans
-        raise BadInput(f"The segments of {config.store} are too short to plan.", field="store")
 
-    def loss(plans: Plans) -> tuple[Tensor, dict[str, Tensor]]:
-        return plan_loss(model, plans, config.label_smoothing, config.caption_weight)
+def train_language(config: LanguageStage, *, name: str, instructed: float = 0.0) -> dict[str, float]:
+    """Train the language model; ``instructed`` is the share that is asked for in instructions.
 
-    def measure(segments: list[Segment], shown: dict[str, Any]) -> dict[str, float]:
-        rng = np.random.default_rng(7)
-        values = []
-        for _repeat in range(2 if segments else 0):
-            drawn = [segments[i] for i in rng.integers(len(segments), size=32)]
-            plans = batch(drawn, rng, **{"use": "plain", **shown})
-            if plans is not None:
-                value, numbers = plan_loss(model, plans)
-                told = shown.get("task") == "motion_to_text"
-                values.append((value.item(), numbers["caption_accuracy" if told else "accuracy"].item()))
-        return {
-            name: float(np.mean([v[i] for v in values])) for i, name in enumerate(("loss", "accuracy")) if values
-        }  # fmt: skip
-
-    tellable = [
-        s for s in validation if not s.motion.mirrored and all(map(s.motion.known.get, latents.widths))
-    ]
-
-    def evaluate(_: nn.Module) -> dict[str, float]:
-        found = {f"train_{k}": v for k, v in measure(training, {}).items()}
-        for name, shown in EVALUATIONS.items():
-            if shown.get("task", "continuation") in model_config.tasks:
-                found |= {f"val{name}_{k}": v for k, v in measure(validation, shown).items()}
-        if pieces is not None and tellable[: config.told]:
-            found |= tell_and_measure(model, pieces, batch, tellable[: config.told])
-        return found
-
+    Raises:
+        BadInput: a folder or the base model is not what it should be.
+    """
+    learning = prepare_language(config, name=name, instructed=instructed)
     return train(
         config,
-        model,
-        loss,
-        evaluate,
+        learning.model,
+        learning.loss,
+        learning.evaluate,
         name=name,
-        description=model_config.model_dump(),
-        draw=draw,
-        compiled=(model.backbone,),
-        **shipped,
+        description=learning.model.config.model_dump(),
+        draw=learning.draw,
+        compiled=(learning.model.backbone,),
+        **learning.shipped,
     )

@@ -88,12 +88,16 @@ class Latents:
     def draw(self, segment: Segment, rng: np.random.Generator) -> tuple[Encoded, int, int] | None:
         """The segment's motion from a random phase, and the segment as its latent frames (half-open)."""
         phase = int(rng.choice(self.phases))
-        encoded = self._encoded.get((id(segment.motion), phase))
+        encoded = self.encoded(segment.motion, phase)
         if encoded is None:
             return None
         first = -(-(segment.start - phase) // self.stride)  # rounded up
         last = min((segment.stop - phase) // self.stride, len(encoded.latents))
         return encoded, max(first, 0), last
+
+    def encoded(self, motion: Motion, phase: int) -> Encoded | None:
+        """A captioned motion of the corpus from one of ``phases`` on; ``None`` where it is too short."""
+        return self._encoded.get((id(motion), phase))
 
     @torch.inference_mode()
     def _encode(self, motion: Motion, phase: int) -> Encoded:
