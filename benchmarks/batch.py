@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quality
 
 DOES = (
     "walks forward", "waves", "jumps", "turns around", "dances", "kicks a ball", "claps", "sits down",
@@ -92,7 +93,10 @@ def apart(one: Path, other: Path) -> float:
 def measure(count: int, workers: list[int], commands: int, pack: str) -> str:
     """The report, Markdown."""
     understudy = [sys.executable, "-m", "understudy.backend"]
-    lines = [f"Pack `{pack}`, {count} prompts, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."]
+    lines = [
+        f"Pack `{pack}`, {count} prompts, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.",
+        quality.sentence(pack),
+    ]
     for kind, lengths in LENGTHS.items():
         jobs = jobs_of(count, lengths, pack)
         rows: list[tuple[str, float, float]] = []

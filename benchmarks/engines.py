@@ -5,7 +5,8 @@
 Each engine has a process of its own; requests go to them in turn, so that whatever else the machine does meets all
 alike. Besides the clock, the processor's time is given: on a busy machine it says more. "Start" is from the process's
 start to the pack loaded, "first clip" to the first answer. Every request is asked of both engines with the same seed;
-their clips being the same to a thousandth of a radian, figures of quality (docs/evaluation.md) hold for both.
+their clips being the same to a thousandth of a radian, the pack's figures of quality, printed beside those of speed,
+hold for both (``quality.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quality
 
 PROMPT = "a person walks forward and waves"
 REQUESTS = ((6.0, 1), (10.0, 1), (30.0, 1), (60.0, 1), (6.0, 4))
@@ -154,15 +156,19 @@ def measure(engines: list[str], pack: str, runs: int, starts: int) -> str:
         row = " | ".join(f"{median(values):.2f}" for values in figures)
         lines.append(f"| {engine} | {row} | {median(child.peak for child in of_engine):.0f} |")
     head = " | ".join(f"{stage}, ms" for stage in STAGES)
+    worth = quality.columns(pack)
     lines += [
         "",
-        f"| motion, s | samples | engine | prompt to npz, s | processor, s | {head} | peak, MB |",
-        "|---|---|---|---|---|" + "---|" * (len(STAGES) + 1),
+        quality.sentence(pack),
+        "",
+        f"| motion, s | samples | engine | prompt to npz, s | processor, s | {head} | peak, MB | {' | '.join(worth)} |",
+        "|---|---|---|---|---|" + "---|" * (len(STAGES) + 1 + len(worth)),
     ]
     furthest = 0.0
+    # Seeds from 1 on: the first clip had 0, and what was made is not made again.
     for seconds, samples in REQUESTS:
         answers: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
-        for seed in range(runs if seconds < 30 else max(runs // 3, 1)):
+        for seed in range(1, 1 + (runs if seconds < 30 else max(runs // 3, 1))):
             for child in children:
                 answers[child.engine].append(
                     child.ask(prompt=PROMPT, seconds=seconds, samples=samples, seed=seed)
@@ -175,7 +181,8 @@ def measure(engines: list[str], pack: str, runs: int, starts: int) -> str:
             )
             lines.append(
                 f"| {seconds:g} | {samples} | {engine} | {median(one['seconds'] for one in mine):.3f} "
-                f"| {median(one['processor'] for one in mine):.3f} | {stages} | {mine[-1]['peak']:.0f} |"
+                f"| {median(one['processor'] for one in mine):.3f} | {stages} | {mine[-1]['peak']:.0f} "
+                f"| {' | '.join(worth.values())} |"
             )
     for child in children:
         child.close()

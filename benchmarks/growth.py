@@ -10,6 +10,7 @@ that a line explains (R squared) is given for the clock and for the processor's 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import engines
 import numpy as np
+import quality
 
 LINES = (
     "a person walks forward",
@@ -43,7 +45,11 @@ def line_of(x: list[float], y: list[float]) -> tuple[float, float, float]:
 def measure(names: list[str], pack: str, lengths: list[float], most: int, runs: int) -> str:
     """The report, Markdown."""
     children = [engines.Child(name, pack) for name in names]
-    lines = [f"Pack `{pack}`, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, medians of {runs}."]
+    seeds = itertools.count(1)
+    lines = [
+        f"Pack `{pack}`, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, medians of {runs}.",
+        quality.sentence(pack),
+    ]
     cases = {
         "motion, s": {seconds: {"script": script(seconds)} for seconds in lengths},
         "samples of 6 s": {
@@ -56,7 +62,8 @@ def measure(names: list[str], pack: str, lengths: list[float], most: int, runs: 
         for child in children:
             clock, processor = [], []
             for size, params in requests.items():
-                answers = [child.ask(**params, seed=run) for run in range(runs)]
+                # Seeds of their own: what was made for another length is not made again.
+                answers = [child.ask(**params, seed=next(seeds)) for _ in range(runs)]
                 clock.append(statistics.median(one["seconds"] for one in answers))
                 processor.append(statistics.median(one["processor"] for one in answers))
                 row = f"{size:g} | {clock[-1]:.2f} | {processor[-1]:.2f} | {answers[-1]['peak']:.0f}"
