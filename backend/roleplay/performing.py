@@ -151,6 +151,10 @@ class _Made:
     progress: Callable[[str, int, int], None] | None
     cancelled: Callable[[], bool] | None
 
+    def end(self, before: int) -> float:
+        """Seconds at which the last frame is shown, after so many frames of the tail."""
+        return (before + sum(round(line["seconds"] * FPS) for line in self.lines) - 2) / FPS
+
     def __call__(self, *, back: bool = False) -> Clip:
         """The motion after the tail; with ``back`` it ends where it began."""
         before = 0 if self.tail is None else len(self.tail)
@@ -158,7 +162,7 @@ class _Made:
         request: dict[str, Any] = {
             "script": self.lines,
             "seed": self.seed,
-            "constraints": _constraints(self.stages, there, self.user, before / FPS, back),
+            "constraints": _constraints(self.stages, there, self.user, before / FPS, self.end(before), back),
         }
         if self.tail is not None:
             npz = base64.b64encode(clip_to_bytes(self.tail)).decode("ascii")
@@ -207,9 +211,10 @@ def _lines(moving: Sequence[Stage], holds: bool, seconds: float) -> tuple[list[d
 
 
 def _constraints(
-    stages: Sequence[Stage], there: Standing, user: np.ndarray, start: float, back: bool
+    stages: Sequence[Stage], there: Standing, user: np.ndarray, start: float, end: float, back: bool
 ) -> dict[str, Any]:
-    """The first way to go, or a turn towards the user; times from ``start``, seconds."""
+    """The first way to go, or a turn towards the user, before whom somebody who only talks stays; ``start`` and ``end``
+    in seconds."""
     total = sum(stage.seconds for stage in stages)
     begin = start
     for stage in stages:
@@ -222,9 +227,11 @@ def _constraints(
         return {}
     wanted = float(np.arctan2(way[0], way[1]))
     turn = abs(float(rotations.wrap_angle(np.array(wanted - there.facing))))
-    times = [start + 0.3 + turn / TURNING] if turn > TURN else []
-    if back:
-        times.append(start + total)
+    times = [start + total] if back else [] if stages else [end]
+    if turn > TURN and (turned := start + 0.3 + turn / TURNING) < min([*times, end]) - 0.3:
+        times.insert(0, turned)
+    elif turn > TURN and not times:
+        times = [end]
     place = [float(x) for x in there.place]
     return {"waypoints": [{"time": time, "position": place, "facing": wanted} for time in times]}
 
