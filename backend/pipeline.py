@@ -174,6 +174,8 @@ class Pipeline:
         for row, number in enumerate(numbers):
             report("clean-up")(row, len(numbers))
             motion = clip_from_features({part: values[row] for part, values in features.items()})
+            if row == len(numbers) - 1:
+                features = {}  # they take as much room as the clip
             motion = softened(motion, *self._borders(performance, len(before), made, len(after)))
             clip, lead = self._in_time(performance, motion, len(before), made)
             direction = Direction(params.constraints, performance.gap, lead, performance.ends_with_path)

@@ -35,10 +35,10 @@ def softened(clip: Clip, borders: Sequence[int], arriving: int | None = None) ->
     edges = [(frame, way) for frame, way in edges if 2 <= frame <= len(clip) - 2]
     if not edges:
         return clip
-    source = continuous(rotations.axis_angle_to_quaternion(np.asarray(clip.poses, np.float64)))
+    longest = round(SECONDS * clip.fps)
+    source = _near(clip, [frame for frame, _ in edges], longest + 2)
     turns, lifts = np.zeros((*clip.poses.shape[:2], 3)), np.zeros(len(clip))
     steps = np.diff(np.asarray(clip.trans, np.float64), axis=0)[:, [0, 2]]
-    longest = round(SECONDS * clip.fps)
     for frame, way in edges:
         last = frame - 1 if way > 0 else frame  # the given frame next to the border
         others = [other for other, _ in edges if (other - frame) * way > 0]
@@ -58,6 +58,18 @@ def softened(clip: Clip, borders: Sequence[int], arriving: int | None = None) ->
     trans[1:, [0, 2]] = trans[0, [0, 2]] + np.cumsum(steps, axis=0)
     trans[:, 1] += lifts
     return clip.replace(poses=poses, trans=trans)
+
+
+def _near(clip: Clip, frames: Sequence[int], reach: int) -> np.ndarray:
+    """Quaternions (T, 55, 4) of what lies so near to some frames, continuous in each stretch; zeros elsewhere."""
+    wanted = np.zeros(len(clip) + 2, bool)
+    for frame in frames:
+        wanted[max(frame - reach, 0) + 1 : min(frame + reach, len(clip)) + 1] = True
+    result = np.zeros((*clip.poses.shape[:2], 4))
+    for start, stop in np.flatnonzero(np.diff(wanted)).reshape(-1, 2):
+        poses = np.asarray(clip.poses[start:stop], np.float64)
+        result[start:stop] = continuous(rotations.axis_angle_to_quaternion(poses))
+    return result
 
 
 def _pass_over(steps: np.ndarray, frame: int, way: int, count: int) -> None:
