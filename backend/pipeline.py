@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import __version__
-from .choosing import MOST, Choice, choice
 from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
 from .decoding import decoded
-from .direction import edit as editing
 from .direction import keys
-from .direction.direct import Direction, lasting
+from .direction.direct import Direction
 from .direction.seams import softened
 from .direction.standing import without_way
 from .engines.base import OutOfMemory
 from .engines.choose import load_engine
-from .errors import BadInput, Cancelled
+from .errors import Cancelled
 from .known import Known
 from .log import logger
 from .memo import Memo
 from .motion.clip import Clip, place_at_origin, sampled
-from .motion.features import FPS, clip_from_features, features_from_clip
+from .motion.features import clip_from_features, features_from_clip
 from .motion.skeleton import INDEX
-from .pace import pace
 from .pack_config import read_config
 from .packs import Pack, find_pack
 from .performing import Talk, perform
-from .protocol.fields import SECONDS
-from .sections import Section, of_script, playing, single
+from .sections import playing
 from .speech.face import with_face
 from .speech.face_model import FILE as FACE
 from .speech.face_model import FaceModel, FaceMover, MadeFace
 from .speech.gestures import gesture
 from .speech.manner import Manner
-from .speech.voice import TALKING, Voice, listen
-from .telling import check, guidance, hear, tell
+from .telling import guidance, hear, tell
+from .understanding import Performance, facts, understood
 from .windows import Performer
 
 if TYPE_CHECKING:
@@ -51,45 +44,6 @@ Progress = Callable[[str, int, int], None]
 
 TOO_LITTLE = "The device {device} has not enough memory for this: the processor made it, which takes longer."
 """What the user is told then."""
-
-
-@dataclass(frozen=True)
-class Performance:
-    """A request as it was understood.
-
-    Attributes:
-        params: what was asked for.
-        voice: what is heard, if anything.
-        gap: the part of a given clip that is made anew, if there is one.
-        sections: what is performed, one after the other.
-        warnings: sentences for the user.
-        choice: how one of several performances is chosen for each sample, if it is.
-    """
-
-    params: GenerateParams
-    voice: Voice | None
-    gap: editing.Gap | None
-    sections: list[Section]
-    warnings: list[str]
-    choice: Choice | None = None
-
-    @property
-    def numbers(self) -> list[int]:
-        """What tells apart the chances of everything that is made at once: all tries of a sample, then those of
-        the next. The first try is what would be made without a choice."""
-        tries = 1 if self.choice is None else self.choice.tries
-        return [sample + MOST * attempt for sample in range(self.params.samples) for attempt in range(tries)]
-
-    @property
-    def ends_with_path(self) -> bool:
-        """Whether the motion lasts until its path is walked, because nobody asked for a length."""
-        free = self.params.seconds is None and self.params.script is None
-        return free and self.voice is None and self.gap is None and lasting(self.params.constraints)[1]
-
-    @property
-    def plain_voice(self) -> bool:
-        """Whether a voice is performed from its beginning to its end and nothing else is asked of the way."""
-        return self.voice is not None and self.params.script is None and not self.params.constraints
 
 
 class Pipeline:
@@ -157,10 +111,12 @@ class Pipeline:
             return on_step
 
         report("text")(0, 1)
-        performance = self._understand(params, lambda: report("text")(0, 1))
+        performance = understood(
+            params, self.config, self.pack, self._far(params), lambda: report("text")(0, 1)
+        )
         if performance.plain_voice:
             clips = [
-                clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)})
+                self._signed(performance, clip, sample)
                 for sample, clip in enumerate(self._talk(performance, report("refine")))
             ]
             return [without_way(clip) for clip in clips] if params.in_place else clips
@@ -184,45 +140,14 @@ class Pipeline:
             clips.append(direction.finished(clip, loop=params.loop, in_place=params.in_place))
         report("clean-up")(len(numbers), len(numbers))
         return [
-            clip.replace(meta={**clip.meta, **self._meta(performance, clip, sample)})
+            self._signed(performance, clip, sample)
             for sample, clip in enumerate(self._chosen(performance, clips))
         ]
 
-    def _understand(self, params: GenerateParams, on_block: Callable[[], None]) -> Performance:
-        """Hear the voice, read the clip, and lay out the sections; ``on_block`` is called while it hears.
-
-        Raises:
-            BadInput: a file cannot be used, or the pack's models cannot follow the request.
-        """
-        stride = self.config.stride
-        if params.speech is not None and not (self.config.diffusion.rhythm or self.config.diffusion.sound):
-            raise BadInput(f"The pack {self.pack.name} cannot follow a voice.", field="speech")
-        voice = None
-        if params.speech is not None:
-            voice = listen(Path(params.speech), params.transcript, on_block)
-        gap = None if params.edit is None else editing.gap_of(params.edit)
-        seconds = params.seconds
-        if seconds is None and gap is None:
-            seconds = lasting(params.constraints)[0]
-        frames = len(voice) if voice else None if seconds is None else round(min(seconds, SECONDS[1]) * FPS)
-        if params.script is not None:
-            sections = of_script(params, frames, stride)
-        else:
-            if gap is not None:
-                frames = gap.frames(seconds, params.edit.end if params.edit else None)
-            # A voice is played as it is.
-            tempo = 1.0 if voice else pace(params.style)
-            arriving = keys.last_pose(params.constraints, frames) is not None and not (gap or voice)
-            between = arriving or (gap is not None and gap.after is not None)
-            prompt = params.prompt or TALKING
-            sections = [single(params, prompt, frames, tempo, stride, between=between)]
-        check(params, sections, self.config, self.pack.name)
-        warnings = self._far(params) + list(voice.warnings if voice else ())
-        choosing = None
-        if voice is None and gap is None and params.script is None:
-            sampling = self.config.sampling
-            choosing = choice(params.style, self.config.style_ranks, sampling.performances, params.samples)
-        return Performance(params, voice, gap, sections, warnings, choosing)
+    def _signed(self, performance: Performance, clip: Clip, sample: int) -> Clip:
+        """With what it tells about where it comes from."""
+        told = facts(performance, clip, sample, self.pack, self.engine.name)
+        return clip.replace(meta={**clip.meta, **told})
 
     def _chosen(self, performance: Performance, clips: list[Clip]) -> list[Clip]:
         """One clip for every sample: that which lies nearest to the style sliders."""
@@ -354,40 +279,6 @@ class Pipeline:
             embedding = self.engine.encode_text([prompt]).pooled()[0]
             found.append(self.known.warning(prompt, embedding))
         return [warning for warning in found if warning is not None]
-
-    def _meta(self, performance: Performance, clip: Clip, sample: int) -> dict[str, Any]:
-        params = performance.params
-        warnings = performance.warnings + list(clip.meta.get("warnings", ()))
-        return {
-            "prompt": params.prompt or "; ".join(line.prompt for line in params.script or ()),
-            **({"script": self._script(performance)} if params.script else {}),
-            **({"speech": Path(params.speech).name} if params.speech else {}),
-            **{half: text for half in ("lower", "upper") if (text := getattr(params, half)) is not None},
-            **({"style": dict(params.style)} if params.style else {}),
-            "seed": params.seed,
-            "sample": sample,
-            "pack": self.pack.name,
-            "pack_version": self.pack.version,
-            "licence": self.pack.licence,
-            "source": "generated",
-            "engine": self.engine.name,
-            "version": __version__,
-            **({"warnings": warnings} if warnings else {}),
-        }
-
-    @staticmethod
-    def _script(performance: Performance) -> list[dict[str, Any]]:
-        """The lines with the seconds at which they start and end in the clip."""
-        gap = performance.gap
-        offset = 0.0 if gap is None else (gap.first + 1) / gap.clip.fps
-        return [
-            {
-                **line.model_dump(exclude_none=True),
-                "start": round(offset + section.start / FPS, 4),
-                "end": round(offset + (section.stop or section.start) / FPS, 4),
-            }
-            for line, section in zip(performance.params.script or (), performance.sections, strict=True)
-        ]
 
 
 def load_pipeline(pack: str, device: str = "auto", engine: str = "auto") -> Pipeline:
