@@ -157,7 +157,7 @@ def take_order(context: bpy.types.Context, *, text: str | None = None, speech: s
     given = text is not None or speech is not None
     if reason := why_not(context) if given else why_not_say(context):
         raise BadInput(reason, field="chat")
-    said = " ".join((text if given else chat.say).split()) if text is not None or not given else ""
+    said = " ".join(((text or "") if given else chat.say).split())
     params: dict[str, Any] = {
         "memory": memory_of(chat),
         "language": chat.language.strip() or "en",

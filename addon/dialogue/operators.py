@@ -73,7 +73,9 @@ class UNDERSTUDY_OT_dialogue_line_duplicate(_OfLines, bpy.types.Operator):
         dialogue = context.scene.understudy_dialogue
         if len(dialogue.lines) >= MAX_LINES:
             return {"CANCELLED"}
-        values = values_of(active_line(dialogue))
+        chosen = active_line(dialogue)
+        assert chosen is not None
+        values = values_of(chosen)
         line = dialogue.lines.add()
         for name, value in values.items():
             setattr(line, name, value)
