@@ -95,6 +95,28 @@ def mark(kind: str, place: tuple[float, float, float], frame: int) -> None:
     bpy.ops.understudy.mark_add(kind=kind)
 
 
+def talk() -> None:
+    """Lines of a dialogue; it is not performed."""
+    dialogue = bpy.context.scene.understudy_dialogue
+    for speaker, text, emotion in (
+        ("FIRST", "You are late again.", "annoyed"),
+        ("SECOND", "I know. The train did not come.", "tired"),
+        ("FIRST", "Never mind. Sit down, there is soup.", "calm"),
+        ("SECOND", "You waited with the soup? Thank you!", "happy"),
+    ):
+        line = dialogue.lines.add()
+        line.speaker, line.text, line.emotion = speaker, text, emotion
+
+
+def say(text: str) -> None:
+    chat = bpy.context.scene.understudy_chat
+    chat.role, chat.personality = "lighthouse keeper", "shy, precise, a little ironic"
+    try:
+        bpy.ops.understudy.chat_say("EXEC_DEFAULT", text=text)
+    except RuntimeError as error:
+        print(f"Without an answer: {error}")
+
+
 Box = list[int] | None
 """Width, height, left and top on the screen; None is all of it."""
 

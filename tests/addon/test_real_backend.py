@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -75,3 +76,39 @@ def test_cancel_in_the_middle_keeps_the_process_warm(body: bpy.types.Object) -> 
     assert bpy.ops.understudy.generate(prompt="a person stands", seconds=1.0) == {"FINISHED"}
     assert backend.client.pid == process
     assert job.clips == []
+
+
+SCREENPLAY = "\nANNA\n(happy)\nThere you are!\n\nBEN\n(tired)\nThe train was late.\n"
+
+
+@pytest.mark.skipif(not (ROOT / "packs/open/pack.toml").exists(), reason="pack open is not trained yet")
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None and shutil.which("piper") is None, reason="nothing can speak the lines"
+)
+def test_a_screenplay_is_acted_by_two_bodies(tmp_path: Path) -> None:
+    path = tmp_path / "short.fountain"
+    path.write_text(SCREENPLAY, encoding="utf-8")
+    bpy.context.scene.render.fps = 30
+    assert bpy.ops.understudy.dialogue(filepath=str(path), seed=1) == {"FINISHED"}
+    dialogue = bpy.context.scene.understudy_dialogue
+    bodies = [dialogue.first.body, dialogue.second.body]
+    assert [body.animation_data.action.name for body in bodies] == ["Anna", "Ben"]
+    clips = [keying.clip_from_action(body) for body in bodies]
+    assert len(clips[0]) == len(clips[1]) > 60
+    way = clips[1].trans - clips[0].trans
+    assert np.linalg.norm(way[:, [0, 2]], axis=1) == pytest.approx(1.4, abs=0.4)
+    assert dialogue.lines[0].end <= dialogue.lines[1].start + 1
+
+
+@pytest.mark.skipif(not (ROOT / "packs/open/pack.toml").exists(), reason="pack open is not trained yet")
+def test_a_character_answers_and_goes_on(body: bpy.types.Object) -> None:
+    chat = bpy.context.scene.understudy_chat
+    chat.name, chat.role = "Mira", "lighthouse keeper"
+    assert bpy.ops.understudy.chat_say(text="Hello, who are you?") == {"FINISHED"}
+    first = keying.clip_from_action(body)
+    assert chat.answered == "offline" and "Mira" in chat.said[-1].text
+    assert bpy.ops.understudy.chat_say(text="Please wave.") == {"FINISHED"}
+    both = keying.clip_from_action(body)
+    assert len(both) > len(first) + 20 and len(chat.said) == 4
+    seam = np.abs(np.diff(both.trans, axis=0)).max(axis=1)[len(first) - 2 : len(first) + 2]
+    assert seam.max() < 0.05, "the second answer goes on where the first one ended"
