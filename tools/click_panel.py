@@ -85,7 +85,7 @@ class Window:
 
     # --- what Blender says ---
 
-    def ask(self, timeout: float = 60.0, **question: str) -> Any:
+    def ask(self, timeout: float = 600.0, **question: str) -> Any:
         self.asked += 1
         name = f"{self.asked:06d}.json"
         temporary = self.shared / f"{name}.tmp"
@@ -112,7 +112,7 @@ class Window:
     def value(self, expression: str) -> Any:
         return self.tell(f"answer = {expression}")
 
-    def expect(self, expression: str, seconds: float = 60.0) -> Any:
+    def expect(self, expression: str, seconds: float = 180.0) -> Any:
         """Wait until an expression is true in Blender."""
         end = time.monotonic() + seconds
         while not (found := self.value(expression)):
@@ -155,7 +155,7 @@ class Window:
                     self.known[wanted] = (x, y)
                     return x, y
         # Names of properties stand on the left, small buttons on the right; the tabs lie outside.
-        for share in (0.68, 0.25, 0.84, 0.47):
+        for share in (0.68, 0.25, 0.89, 0.47):
             x = left + int(share * (width - 20))
             for y in range(top + 12, top + height - 4, 9):
                 for text in self.under(x, y):
@@ -274,6 +274,10 @@ def cancel(w: Window) -> None:
 
 def preview(w: Window) -> None:
     """A click on the second row of the list, then the button of the panel."""
+    if w.value(TAKES) < 2:
+        w.tell("scene.understudy.samples, scene.understudy.seconds = 2, 3.0; places()[2].tag_redraw()")
+        w.click("understudy.generate(")
+        w.expect(f"not {BUSY} and {TAKES} > 1", 240)
     w.known.clear()
     second = w.value("scene.understudy_takes.items[1].file")
     x, y = w.find("understudy_takes.active")  # the first row
@@ -285,6 +289,22 @@ def preview(w: Window) -> None:
     w.expect(f"not {SHOWN}")
     w.click("understudy.preview_take")
     w.expect(f"{SHOWN} == {second!r}")
+
+
+def stars_and_bin(w: Window) -> None:
+    """What else can be done with takes: a star, two that are compared, the bin, and undo."""
+    count, active = w.value(f"[{TAKES}, scene.understudy_takes.active]")
+    w.click("understudy.star_take")
+    w.expect(f"scene.understudy_takes.items[{active}].starred")
+    w.click("understudy.set_compared")
+    w.expect("scene.understudy_takes.a != '' or scene.understudy_takes.b != ''")
+    before = w.value(SHOWN)
+    w.click("understudy.swap_compared")
+    w.expect(f"{SHOWN} and {SHOWN} != {before!r}")
+    w.click("understudy.delete_take")
+    w.expect(f"{TAKES} == {count} - 1")
+    w.key("ctrl+z")
+    w.expect(f"{TAKES} == {count}")
 
 
 def accept_and_undo(w: Window) -> None:
@@ -350,8 +370,11 @@ def library(w: Window) -> None:
     w.expect(f"len({found})", 240)
     before = w.value(TAKES)
     w.known.clear()
-    w.click("understudy.library_preview")
-    w.expect(SHOWN)
+    x, y = w.find("understudy_library.active")  # the first row
+    second = w.value(f"{found}[1].path")
+    w.move(x, y + 20)
+    w.xdotool("click", 1)
+    w.expect(f"{SHOWN} == {second!r}")
     w.click("understudy.library_import")
     w.expect(f"{TAKES} == {before} + 1")
 
@@ -362,6 +385,7 @@ STORY: tuple[Callable[[Window], None], ...] = (
     generate,
     cancel,
     preview,
+    stars_and_bin,
     accept_and_undo,
     save_and_reload,
     import_a_file,
