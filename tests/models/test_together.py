@@ -10,6 +10,7 @@ import pytest
 
 from understudy.backend.engines.together import CPU_ROWS, perform_together
 from understudy.backend.errors import BadInput, Cancelled
+from understudy.backend.memo import Memo
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 
@@ -30,6 +31,12 @@ MIXED = [
 @pytest.fixture(scope="module", params=["onnx", "torch"])
 def pipeline(request: pytest.FixtureRequest, able_pack: Path) -> Pipeline:
     return load_pipeline(str(able_pack), "cpu", request.param)
+
+
+@pytest.fixture(autouse=True)
+def forgetful(pipeline: Pipeline) -> None:
+    """What one test made is made again by the next."""
+    pipeline.memo = Memo()
 
 
 def requests_of(pipeline: Pipeline, wishes: list[dict[str, Any]]) -> list[GenerateParams]:
@@ -64,6 +71,7 @@ def test_prompts_of_one_length_share_every_model_call(
     perform_together(pipeline, requests_of(pipeline, ALIKE))
     together = list(calls)
     calls.clear()
+    pipeline.memo = Memo()
     pipeline.generate(requests_of(pipeline, ALIKE)[0])
     assert together == [len(ALIKE) * rows for rows in calls] and together
 
