@@ -18,6 +18,8 @@ from .script import Performed, Script, Turn, speech_seconds
 from .settings import ScriptSettings
 
 Read = TypeVar("Read")
+STRIDE = 100
+"""Questions of one script have seeds of their own: two scripts with one cast are not to be the same."""
 SLACK = 2
 """Turns by which a conversation that is written at once may be shorter or longer than asked."""
 
@@ -51,7 +53,7 @@ def _in_rounds(
     for number in range(cast.turns):
         said = [draft.text for draft in drafts]
         draft = _asked(
-            chat, f"{name}/{number}/write", system, prompts.next_turn(cast, drafts, settings), settings.attempts,
+            chat, cast, f"{name}/{number}/write", system, prompts.next_turn(cast, drafts, settings), settings.attempts,
             lambda answer, number=number, said=said: read_draft(  # type: ignore[misc]
                 answer, names, number % 2, settings.longest_speech, said
             ),
@@ -60,7 +62,7 @@ def _in_rounds(
         choice = Choice(0, 0, draft.text, draft.motion, draft.reaction)
         if motions or reactions:
             choice = _asked(
-                chat, f"{name}/{number}/choose", system,
+                chat, cast, f"{name}/{number}/choose", system,
                 prompts.choose(cast, drafts, draft, motions, reactions), settings.attempts,
                 lambda answer, some=len(motions), others=len(reactions): read_choice(  # type: ignore[misc]
                     answer, some, others, settings.longest_speech
@@ -81,7 +83,7 @@ def _at_once(
 ) -> list[Turn]:
     names = [character.name for character in cast.characters]
     drafts = _asked(
-        chat, f"{name}/write", prompts.setting(cast, settings), prompts.conversation(cast, settings), settings.attempts,
+        chat, cast, f"{name}/write", prompts.setting(cast, settings), prompts.conversation(cast, settings), settings.attempts,
         lambda answer: read_conversation(
             answer, names, settings.longest_speech, (max(cast.turns - SLACK, 2), cast.turns + SLACK)
         ),
@@ -96,13 +98,15 @@ def _at_once(
 
 
 def _asked(
-    chat: Chat, name: str, system: str, question: str, attempts: int, read: Callable[[str], Read]
+    chat: Chat, cast: Cast, name: str, system: str, question: str, attempts: int, read: Callable[[str], Read]
 ) -> Read:
     """What an answer says; one that cannot be used is asked for again, with what was wrong with it."""
     asked = question
     for attempt in range(attempts):
         answer = chat.ask(
-            Question(f"{name}/{attempt}", messages(system, asked), number=attempt, wants_json=True)
+            Question(
+                f"{name}/{attempt}", messages(system, asked), cast.number * STRIDE + attempt, wants_json=True
+            )
         )
         try:
             return read(answer)

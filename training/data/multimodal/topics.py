@@ -22,6 +22,8 @@ LARGEST = 32 << 20
 """Bytes of a file of topics."""
 ALIKE = 0.8
 """Share of words, of all words in either, from which two topics of several words are the same."""
+DELIMITERS = ",;\t|"
+"""Of tables; the header has most of its own."""
 _TITLES = ("topic", "topics", "trend", "trends", "title", "headline", "query", "text", "name")
 _DATES = ("date", "published", "started", "pubdate", "day", "time", "updated")
 _DETAILS = ("details", "description", "summary", "trend breakdown", "breakdown")
@@ -113,12 +115,11 @@ def of_entries(entries: Iterable[Entry], source: str) -> Iterator[Topic]:
 
 
 def _of_table(text: str, name: str) -> Iterator[Topic]:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
     try:
-        dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(text[:8192], ",;\t|")
-    except csv.Error:
-        dialect = csv.excel  # of one column there is nothing to sniff
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), dialect) if any(cell.strip() for cell in row)]
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [row for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise BadInput(f"{name} is no table ({error}).", field="from") from None
     if not rows:
