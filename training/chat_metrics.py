@@ -25,7 +25,7 @@ from ..backend.models.language_config import TASKS, delayed_grid
 from ..backend.pieces import FILE, read_pieces
 from ..backend.text import TextEmbedding, normalize_prompt
 from .chat_performing import ChatPlanner, decoded, something, write_motion
-from .chat_turns import Codes, Exchange, Performances, exchanges
+from .chat_turns import Codes, Exchange, Performances, Voices, exchanges
 from .dataset import Corpus, Segment, load_corpus
 from .library import Library, sentence_encoder
 from .metrics import descriptor
@@ -117,7 +117,12 @@ class Measuring:
         self.pieces = read_pieces(config.out / FILE)
         own = bool(self.model.config.backbone)
         self.captions = script_words(self.turns, self.pieces, config, own=own)
-        self.batch = ChatBatch(self.model.config, config.chat, self.performances, self.captions, self.pieces)
+        voices = (
+            Voices(config.speech) if config.speech is not None and self.model.config.chat.speech else None
+        )
+        self.batch = ChatBatch(
+            self.model.config, config.chat, self.performances, self.captions, self.pieces, voices
+        )
         self.scripts = [turn.script.id for turn in self.turns]
         self.encoder = sentence_encoder()
         self.library = Library(self.corpus.segments)
@@ -135,6 +140,8 @@ class Measuring:
             losses = turn_losses(self.model, self.batch, self.turns, told)
             if told.spelled:
                 found["stage 3, text"] = self._spread(losses["text"])
+                if "voice" in losses:
+                    found["stage 3, voice"] = self._spread(losses["voice"])
             else:
                 for kind in {"line": ("motion", "reaction"), "directed": ("motion",)}[name]:
                     found[f"stage 3, {kind}, {name}"] = self._spread(losses[kind])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +85,57 @@ def emotion_index(emotion: str, emotions: Sequence[str] = EMOTIONS) -> int:
 def mirrors(performed: Performed | None) -> bool:
     """Whether the mirror image of a motion is told in the same words."""
     return performed is None or mirror_caption(performed.text) == performed.text
+
+
+class Voices:
+    """How turns sound, as codes of a speech tokenizer: ``<script>/<turn>.npz`` of a folder, as ``understudy-train
+    speech-codes`` writes them.
+
+    Attributes:
+        size: codes of the first level, which alone conversations hold.
+
+    Raises:
+        BadInput: the folder holds none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        first = next(iter(sorted(folder.glob("*/*.npz"))), None)
+        if first is None:
+            raise BadInput(
+                f"{folder} holds no codes of speech.",
+                hint="Write them with understudy-train speech-codes --scripts.",
+                field="speech",
+            )
+        self.size = int(json.loads(str(self._read(first)["about"]))["codes"])
+        self._known: dict[tuple[str, int], np.ndarray] = {}
+
+    def codes(self, script: Script, index: int) -> np.ndarray:
+        """First-level codes (L,) of a turn; none where it is not heard.
+
+        Raises:
+            BadInput: the file is of another tokenizer, or damaged.
+        """
+        key = script.id, index
+        if key not in self._known:
+            path = self.folder / script.id / f"{index}.npz"
+            found = (
+                np.asarray(self._read(path)["codes"], np.int64)
+                if path.is_file()
+                else np.zeros((0, 1), np.int64)
+            )
+            if found.size and not 0 <= found[:, 0].max() < self.size:
+                raise BadInput(f"{path} holds codes of another speech tokenizer.", field="speech")
+            self._known[key] = found[:, 0]
+        return self._known[key]
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, np.ndarray]:
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                return {name: kept[name] for name in ("codes", "about")}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{path} holds no codes of speech.", field="speech") from error
 
 
 class Performances:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "face": "fit jaw and expressions to the voices of a store, and measure them on held-out speech",
     "refine": "repair stick figures and perform them in another style",
     "evaluate": "measure a pack against the store",
+    "speech-codes": "write recordings as codes of a trained speech tokenizer",
     "speech-metrics": "measure how talkers go with their voices, beside captured ones and chance",
     "chat-metrics": "measure a language model in conversations that it has not seen, beside what it began with",
     "gallery": "perform fixed prompts as contact sheets and films to be looked at",

@@ -11,20 +11,21 @@ import torch
 from safetensors.torch import load_file
 
 from understudy.backend.dialogue.emotions import EMOTIONS
+from understudy.backend.errors import BadInput
 from understudy.backend.models.chat_words import DELAYS, MARKS, ChatConfig, delay_of
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.language_config import Vocabulary
 from understudy.backend.motion.npz import write_clip
 from understudy.backend.pieces import learn_pieces
 from understudy.training import chat_metrics
-from understudy.training.chat_turns import Exchange, Performances, emotion_index, exchanges
+from understudy.training.chat_turns import Exchange, Performances, Voices, emotion_index, exchanges
 from understudy.training.cli import main
 from understudy.training.data.item import Item
 from understudy.training.data.multimodal.script import Character, Performed, Script, Turn, json_of
 from understudy.training.data.prepare import write_index
 from understudy.training.dataset import load_corpus
 from understudy.training.stages import tokenizer
-from understudy.training.stages.chats import PIECE, TEXT, ChatBatch, ChatMix, Told
+from understudy.training.stages.chats import PIECE, TEXT, WORD, ChatBatch, ChatMix, Told
 from understudy.training.stages.common import load_config
 from understudy.training.stages.latents import CaptionEmbeddings, Latents, load_tokenizers
 
@@ -278,6 +279,55 @@ def test_scripts_of_another_store_are_refused(
     assert performances.codes(gone.motion, 10) == {}
 
 
+# -- voices --------------------------------------------------------------------------------------
+
+
+def voices(folder: Path, turns: list[Exchange], codes: int = 9) -> Path:
+    """Every turn but each script's first is heard."""
+    for turn in turns:
+        if turn.index:
+            path = folder / turn.script.id / f"{turn.index}.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = np.random.default_rng(turn.index).integers(codes, size=(12, 2)).astype(np.int16)
+            np.savez(path, codes=rows, voice=np.zeros(3), about=np.array(json.dumps({"codes": codes})))
+    return folder
+
+
+def test_a_voice_is_heard_and_comes_out_with_the_words(
+    batch: ChatBatch, scripts: Path, tmp_path: Path
+) -> None:
+    turns = exchanges(scripts, "train")
+    heard = Voices(voices(tmp_path / "voices", turns))
+    config = batch.config.model_copy(update={"chat": ChatConfig(emotions=EMOTIONS, speech=heard.size)})
+    able = ChatBatch(config, batch.mix, batch.performances, batch.captions, batch.pieces, heard)
+    turn, first = turns[2], able.words.speech
+    own = heard.codes(turn.script, 2)
+    spelled, given = able([turn], None, Told(True, False)), able([turn], None, Told(False, False))
+    assert np.array_equal(spelled.word_out[spelled.word_out >= first] - first, own)
+    assert not (given.word_out >= first).any()
+    rows = given.words[0][given.kind[0] == WORD] - able.vocabulary.chat - first
+    said = rows[(rows >= 0) & (rows < heard.size)]
+    assert np.array_equal(said[-len(own) :], own) and np.array_equal(
+        said[: -len(own)], heard.codes(turn.script, 1)[::4]
+    )
+    assert not (able([turn], None, Told(False, False, False)).words[0] == given.words[0][0]).all()
+    assert len(heard.codes(turn.script, 0)) == 0, "not heard"
+
+
+def test_codes_of_another_tokenizer_and_no_codes_are_refused(scripts: Path, tmp_path: Path) -> None:
+    turns = exchanges(scripts, "train")
+    heard = Voices(voices(tmp_path / "v", turns))
+    path = tmp_path / "v" / turns[1].script.id / "1.npz"
+    np.savez(path, codes=np.full((3, 1), 40), about=np.array("{}"))
+    with pytest.raises(BadInput, match="another speech tokenizer"):
+        heard.codes(turns[1].script, 1)
+    path.write_bytes(b"broken")
+    with pytest.raises(BadInput, match="no codes of speech"):
+        heard.codes(turns[1].script, 1)
+    with pytest.raises(BadInput, match="no codes of speech"):
+        Voices(tmp_path / "nothing")
+
+
 # -- the whole stage -----------------------------------------------------------------------------
 
 
@@ -316,8 +366,10 @@ def test_it_trains_goes_on_and_is_measured(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     whole, parts = tmp_path / "whole.yaml", tmp_path / "parts.yaml"
-    whole.write_text(chat_yaml(store, scripts, tokenizers, before, tmp_path / "whole"))
-    parts.write_text(chat_yaml(store, scripts, tokenizers, before, tmp_path / "parts"))
+    heard = voices(tmp_path / "voices", exchanges(scripts))
+    for path in (whole, parts):
+        text = chat_yaml(store, scripts, tokenizers, before, tmp_path / path.stem)
+        path.write_text(f"{text}speech: {heard}\n")
     assert main(["stage", "chat", "--config", str(whole)]) == 0
     said = capsys.readouterr().out
     assert "val_chat_motion" in said and "val_loss" in said
@@ -337,6 +389,7 @@ def test_it_trains_goes_on_and_is_measured(
     assert "R-precision@3" in page and "onset of the reaction" in page
     perplexity = numbers["perplexity"]
     assert perplexity["stage 3, motion, line"]["tokens"] == perplexity["stage 2, motion, line"]["tokens"]
+    assert 1 < perplexity["stage 3, voice"]["mean"] < 200
     assert perplexity["stage 3, text"]["tokens"] == perplexity["unigrams of training, text"]["tokens"]
     assert 1 < perplexity["stage 3, motion, line"]["mean"] < 20, "of nine and nine tokens, hardly trained"
     # In these scripts every reaction comes after half a second.

@@ -8,8 +8,10 @@ from pathlib import Path
 
 STAGES = {
     "tokenizer": "TokenizerStage",
+    "speech_tokenizer": "SpeechTokenizerStage",
     "language": "LanguageStage",
     "instruction": "InstructionStage",
+    "chat": "ChatStage",
     "diffusion": "DiffusionStage",
     "alignment": "AlignmentStage",
     "prior": "PriorStage",

@@ -20,7 +20,7 @@ from ...backend.dialogue.emotions import EMOTIONS
 from ...backend.errors import BadInput
 from ...backend.models.chat_words import ChatConfig
 from ...backend.models.language import MotionLanguageModel
-from ..chat_turns import Exchange, Performances, exchanges
+from ..chat_turns import Exchange, Performances, Voices, exchanges
 from .base_model import OwnWords
 from .chats import FRAME, PIECE, TEXT, ChatBatch, ChatMix, Chats, Told
 from .common import main_first, send, train
@@ -35,13 +35,16 @@ class ChatStage(LanguageStage):
 
     scripts: Path
     """What ``understudy-train multimodal`` wrote: ``scripts.jsonl``, or its folder."""
+    speech: Path | None = None
+    """How the turns sound: the folder that ``understudy-train speech-codes --scripts`` wrote. Without it, the model
+    neither hears nor speaks."""
     conversations: float = Field(0.6, gt=0, le=1)
     """Share of batches that are conversations; the others are stage 2's."""
     chat: ChatMix = ChatMix()
     word_weight: float = 0.2
     """Of the loss of emotions and delays, beside that of motion."""
     text_weight: float = 0.2
-    """Of the loss of what is said."""
+    """Of the loss of what is said, and of how it sounds."""
     measured: int = Field(64, ge=1)
     """Turns of the validation scripts that each evaluation looks at."""
     learning_rate: float = 2e-4
@@ -81,7 +84,7 @@ class Scored(NamedTuple):
 
 def chat_scores(model: MotionLanguageModel, chats: Chats) -> dict[str, Scored]:
     """Scores and answers of everything that must come out: ``motion`` and ``reaction`` of each part
-    (``motion.upper``), ``text``, ``words``; what the batch does not ask for is left out."""
+    (``motion.upper``), ``text``, ``words`` and the ``voice``; what the batch does not ask for is left out."""
     embedded, mask = embed_chats(model, chats)
     hidden = model.read(embedded, mask)[0].flatten(0, 1)
     found: dict[str, Scored] = {}
@@ -102,21 +105,29 @@ def chat_scores(model: MotionLanguageModel, chats: Chats) -> dict[str, Scored]:
                 found[f"{name}.{part}"] = Scored(
                     scores[rows].float(), send(wanted[told, i], hidden.device), places[told] // size
                 )
-    for name, out, logits in (
-        ("text", chats.piece_out, model.piece_logits),
-        ("words", chats.word_out, model.chat_logits),
+    assert model.config.chat is not None
+    heard = model.config.chat.words.speech
+    words = chats.word_out.reshape(-1)
+    for name, out, there, logits in (
+        ("text", chats.piece_out.reshape(-1), chats.piece_out.reshape(-1) >= 0, model.piece_logits),
+        ("words", words, (words >= 0) & (words < heard), model.chat_logits),
+        ("voice", words, words >= heard, model.chat_logits),
     ):
-        places = np.flatnonzero(out.reshape(-1) >= 0)
+        places = np.flatnonzero(there)
         if len(places):
-            wanted_here = send(out.reshape(-1)[places], hidden.device)
-            found[name] = Scored(logits(at(places)[None])[0].float(), wanted_here, places // size)
+            scores = logits(at(places)[None])[0].float()
+            found[name] = Scored(scores, send(out[places], hidden.device), places // size)
     return found
+
+
+SAID = ("text", "words", "voice")
+"""What of the scores is no motion."""
 
 
 def chat_loss(model: MotionLanguageModel, chats: Chats, config: ChatStage) -> Tensor:
     """Cross-entropy of motion, words and what is said."""
     found = chat_scores(model, chats)
-    moved = [pair for name, pair in found.items() if name not in ("text", "words")]
+    moved = [pair for name, pair in found.items() if name not in SAID]
     loss = torch.zeros((), device=model.embedding.weight.device)
     if moved:
         smoothing = config.label_smoothing
@@ -125,9 +136,9 @@ def chat_loss(model: MotionLanguageModel, chats: Chats, config: ChatStage) -> Te
             for one in moved
         ]
         loss = loss + torch.stack(losses).sum() / sum(len(one.wanted) for one in moved)
-    for name, weight in (("text", config.text_weight), ("words", config.word_weight)):
-        if name in found:
-            loss = loss + weight * F.cross_entropy(found[name].scores, found[name].wanted)
+    for name in (name for name in SAID if name in found):
+        weight = config.word_weight if name == "words" else config.text_weight
+        loss = loss + weight * F.cross_entropy(found[name].scores, found[name].wanted)
     return loss
 
 
@@ -145,9 +156,9 @@ def turn_losses(
     return found
 
 
-def chat_config() -> ChatConfig:
-    """What a model learns of conversations: every emotion that a dialogue performs."""
-    return ChatConfig(emotions=EMOTIONS)
+def chat_config(voices: Voices | None = None) -> ChatConfig:
+    """What a model learns of conversations: every emotion that a dialogue performs, and voices where there are any."""
+    return ChatConfig(emotions=EMOTIONS, speech=voices.size if voices is not None else 0)
 
 
 def script_words(
@@ -159,7 +170,9 @@ def script_words(
     return CaptionEmbeddings({text for turn in turns for text in turn.texts}, config.store / "features")
 
 
-def conversations(config: ChatStage, learning: Learning, turns: list[Exchange]) -> ChatBatch:
+def conversations(
+    config: ChatStage, learning: Learning, turns: list[Exchange], voices: Voices | None
+) -> ChatBatch:
     """What makes batches of turns, checked against the store.
 
     Raises:
@@ -178,7 +191,7 @@ def conversations(config: ChatStage, learning: Learning, turns: list[Exchange]) 
         )
     own = bool(learning.model.config.backbone)
     captions = script_words(turns, learning.pieces, config, own=own)
-    return ChatBatch(learning.model.config, config.chat, performances, captions, learning.pieces)
+    return ChatBatch(learning.model.config, config.chat, performances, captions, learning.pieces, voices)
 
 
 def run(config: ChatStage) -> dict[str, float]:
@@ -194,9 +207,10 @@ def run(config: ChatStage) -> dict[str, float]:
     held_out = [turn for turn in everything if turn.script.split == "val"]
     if not training:
         raise BadInput(f"{config.scripts} holds no script of the split train.", field="scripts")
-    learning = prepare_language(config, name="chat", chat=chat_config())
+    voices = Voices(config.speech) if config.speech is not None else None
+    learning = prepare_language(config, name="chat", chat=chat_config(voices))
     with main_first():
-        batch = conversations(config, learning, everything)
+        batch = conversations(config, learning, everything, voices)
     model = learning.model
     rng = np.random.default_rng(config.seed)
     shown = [held_out[i] for i in rng.permutation(len(held_out))[: config.measured]]

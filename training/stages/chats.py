@@ -2,11 +2,11 @@
 
 One turn is one sequence::
 
-    chat | persona self, persona other | each earlier turn: who, emotion, words, seconds, motion of both
-         | self, emotion, words, seconds, [directed, words] | moves, task, length, motion
+    chat | persona self, persona other | each earlier turn: who, emotion, words, seconds, [voice], motion of both
+         | self, emotion, words, seconds, [voice], [directed, words] | moves, task, length, motion
          | reacts, delay, task, length, motion of who listens
 
-Emotion, words, the speaker's motion, the delay and the listener's motion are predicted. Words that are to come out are
+Emotion, words and voice, the speaker's motion, the delay and the listener's motion are predicted. Words that are to come out are
 word pieces; words that are given (earlier turns, or a line that somebody else wrote) are embedded as captions are.
 """
 
@@ -20,13 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
 from ...backend.models.language_config import LanguageConfig, Vocabulary, delayed_grid
-from ..chat_turns import LEAST, Codes, Exchange, Performances, emotion_index, mirrors
+from ..chat_turns import LEAST, Codes, Exchange, Performances, Voices, emotion_index, mirrors
 from .latents import CaptionEmbeddings
 
 TEXT, WORD, FRAME, PIECE = 1, 2, 3, 4
 """Kinds of positions; 0 is none."""
 LONGEST_TEXT = 48
 """Word pieces of a line, or of a direction, that are read or written at most."""
+LONGEST_VOICE = 48
+"""Codes of a voice of a turn, at most; some six seconds."""
 
 
 class ChatMix(BaseModel):
@@ -48,8 +50,12 @@ class ChatMix(BaseModel):
     """Share of turns that are told in words what the speaker does."""
     persona: float = Field(0.8, ge=0, le=1)
     """Share that is told who the characters are."""
+    forgets: int = Field(4, ge=1)
+    """Of the voice of an earlier turn every so many-th code is told."""
     forgotten: float = Field(0.1, ge=0, le=1)
     """Share without anything said before."""
+    voiced: float = Field(0.5, ge=0, le=1)
+    """Share of turns with their voice, of those that have one: given with words that are given, else to come out."""
     length: float = Field(0.6, ge=0, le=1)
     """Share that is told how long the motion is."""
     corrupt: float = Field(0.08, ge=0, le=1)
@@ -57,11 +63,12 @@ class ChatMix(BaseModel):
 
 
 class Told(NamedTuple):
-    """What a sequence tells, where it is not drawn: whether the words must come out, and whether the motion is
-    asked for in words."""
+    """What a sequence tells, where it is not drawn: whether the words must come out, whether the motion is asked for
+    in words, and whether there is a voice."""
 
     spelled: bool
     directed: bool
+    voiced: bool = True
 
 
 class Chats(NamedTuple):
@@ -121,6 +128,11 @@ class Conversation:
                 self.out[len(self.rows)] = ("piece", following)
             self.rows.append((PIECE, piece))
 
+    def speak(self, codes: np.ndarray, *, predicted: bool = False) -> None:
+        """Codes (L,) of a voice."""
+        for code in codes[:LONGEST_VOICE].tolist():
+            self.word(self.batch.words.speech + code, predicted=predicted)
+
     def remember(self, codes: Codes) -> None:
         """A few frames of a motion."""
         length = len(next(iter(codes.values()))) if codes else 0
@@ -156,6 +168,7 @@ class ChatBatch:
     Args:
         captions: what scripts say, embedded; not needed by a pretrained base, which reads its own words.
         pieces: the vocabulary that answers are spelled in.
+        voices: how turns sound, of a model that hears.
     """
 
     def __init__(
@@ -165,10 +178,12 @@ class ChatBatch:
         performances: Performances,
         captions: CaptionEmbeddings,
         pieces: Tokenizer,
+        voices: Voices | None = None,
     ) -> None:
         assert config.chat is not None
         self.config, self.mix, self.performances = config, mix, performances
         self.captions, self.pieces = captions, pieces
+        self.voices = voices if config.chat.speech else None
         self.chat, self.words = config.chat, config.chat.words
         self.vocabulary = Vocabulary.build(config)
 
@@ -182,6 +197,11 @@ class ChatBatch:
         """Tokens (P,) of a latent frame, no part behind another."""
         absent = self.config.absent
         return np.array([codes[p][at] if p in codes else absent[i] for i, p in enumerate(self.config.parts)])
+
+    def voice(self, exchange: Exchange, index: int) -> np.ndarray:
+        """Codes (L,) of how a turn sounds; none where nothing is heard."""
+        none = np.zeros(0, np.int64)
+        return self.voices.codes(exchange.script, index) if self.voices is not None else none
 
     def emotion(self, name: str) -> int:
         return self.words.emotions + emotion_index(name, self.chat.emotions)
@@ -205,11 +225,12 @@ class ChatBatch:
         if rng is not None:
             kept = 0 if rng.random() < mix.forgotten else int(rng.integers(len(history) + 1))
             history = history[len(history) - kept :]
-        for turn in history:
+        for index, turn in enumerate(history, exchange.index - len(history)):
             made.word("self" if turn.speaker == me else "other")
             made.word(self.emotion(turn.emotion))
             made.say(turn.text)
             made.word(self.words.of_seconds(turn.seconds))
+            made.speak(self.voice(exchange, index)[:: max(mix.forgets, 1)])
             for mark, performed, longest in (
                 ("moves", turn.motion, mix.motion),
                 ("reacts", turn.reaction, mix.reaction),
@@ -230,6 +251,8 @@ class ChatBatch:
         else:
             made.say(turn.text)
         made.word(self.words.of_seconds(turn.seconds))
+        if told.voiced:
+            made.speak(self.voice(exchange, exchange.index), predicted=told.spelled)
         if told.directed and turn.motion.text:
             made.word("directed")
             made.say(turn.motion.text)
@@ -242,7 +265,8 @@ class ChatBatch:
         mirrored = False
         if rng is not None:
             mirrored = bool(rng.random() < 0.5) and self._mirrors(exchange)
-            told = told or Told(bool(rng.random() < mix.spelled), bool(rng.random() < mix.directed))
+            shares = (mix.spelled, mix.directed, mix.voiced)
+            told = told or Told(*(bool(rng.random() < share) for share in shares))
         told = told or Told(False, False)
         made = self.beginning(exchange, rng, mirrored=mirrored)
         self.line(made, exchange, told)
