@@ -40,6 +40,8 @@ from .turns import RATE, Turn
 
 CLOSEST = -0.005
 """Metres of two bodies within each other from which they stand further apart."""
+ALIVE = 0.003
+"""Metres that a living head moves in a second, at least."""
 _STEP = 0.1
 _PASSING = 0.3  # seconds, from mood to mood
 _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
@@ -164,7 +166,8 @@ def measured(
     busy: np.ndarray | None = None,
 ) -> dict[str, float]:
     """What a scene must keep: degrees of facing, metres of distance, centimetres within each other, how much faster
-    hands are in talk than in listening, and the share of listening with the eyes within 8 degrees of the other's.
+    hands are in talk than in listening, the share of listening with the eyes within 8 degrees of the other's, and the
+    share of its seconds in which the head moves by more than :data:`ALIVE`.
 
     Facing, distance and bodies within each other leave touches out, which have measures of their own; hands are left
     out while something else is asked of them (``busy``, (2, T)).
@@ -174,23 +177,36 @@ def measured(
         free[one.start : one.stop] = False
     distance = np.linalg.norm((pair[0].trans - pair[1].trans)[:, [0, 2]], axis=1)[free]
     turned = [np.degrees(placing.facing(pair[i], pair[1 - i])[free]).max() for i in (0, 1)]
-    ratios, looks = [], []
+    ratios, looks, alive = [], [], []
     for index, clip in enumerate(pair):
         speed = hand_speed(clip)
         idle = free if busy is None else free & ~busy[index]
         talks, hears = active[index] > 0.5, (active[1 - index] > 0.5) & (active[index] <= 0.5)
-        ratios.append(speed[talks & idle].mean() / max(speed[hears & idle].mean(), 1e-6))
-        looks.append(
-            float(np.mean(placing.gaze_error(clip, pair[1 - index])[hears & free] < np.radians(8.0)))
+        if (talks & idle).any() and (hears & idle).any():
+            ratios.append(speed[talks & idle].mean() / max(speed[hears & idle].mean(), 1e-6))
+        if (hears & free).any():
+            error = placing.gaze_error(clip, pair[1 - index])[hears & free]
+            looks.append(float(np.mean(error < np.radians(8.0))))
+        head = clip.joints()[:, INDEX["head"]]
+        second = round(FPS)
+        seconds = [
+            slice(at, at + second)
+            for at in range(0, len(clip) - second, second)
+            if hears[at : at + second].all()
+        ]
+        alive += [float(np.mean([np.ptp(head[one], axis=0).max() > ALIVE for one in seconds]))] * bool(
+            seconds
         )
     found = {
         "facing_degrees": round(float(max(turned)), 2),
         "distance_least_m": round(float(distance.min()), 3),
         "distance_most_m": round(float(distance.max()), 3),
         "within_each_other_cm": round(float(max(-100.0 * placing.apart(*pair)[free].min(), 0.0)), 2),
-        "gesture_ratio": round(float(min(ratios)), 2),
-        "listener_looks": round(float(min(looks)), 2),
     }
+    # Somebody who never listens has no measures of a listener.
+    for name, values in (("gesture_ratio", ratios), ("listener_looks", looks), ("listener_moves", alive)):
+        if values:
+            found[name] = round(float(min(values)), 2)
     if touches:
         found["touches"] = len(touches)
         found["touch_off_cm"] = round(100.0 * max(contact(pair, one) for one in touches), 2)

@@ -102,7 +102,7 @@ def _plant(body: np.ndarray, trans: np.ndarray, joints: np.ndarray, world: np.nd
 
 def _mixed(own: np.ndarray, other: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Axis-angle (T, J, 3) from the own to the other's by ``weight`` (T,)."""
-    quaternions = (
-        rotations.axis_angle_to_quaternion(np.asarray(poses, np.float64)) for poses in (own, other)
+    first, second = (
+        rotations.axis_angle_to_quaternion(np.asarray(each, np.float64)) for each in (own, other)
     )
-    return rotations.quaternion_to_axis_angle(rotations.slerp(*quaternions, weight[:, None, None]))
+    return rotations.quaternion_to_axis_angle(rotations.slerp(first, second, weight[:, None, None]))

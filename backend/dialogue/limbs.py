@@ -92,8 +92,9 @@ def reach(poses: np.ndarray, trans: np.ndarray, goal: Reach, hand: Shape | None 
     poses[frames, :_BODY] = body
     if hand is not None:
         mirror = np.array([1.0, -1.0, -1.0]) if goal.side else np.ones(3)
-        mine = list(PARTS["hands"][15 * goal.side : 15 * goal.side + 15])
-        poses[np.ix_(frames, mine)] += weight[:, None] * (posed(hand) * mirror - poses[np.ix_(frames, mine)])
+        first = PARTS["hands"][15 * goal.side]
+        own_fingers = poses[frames, first : first + 15]
+        poses[frames, first : first + 15] += weight[:, None] * (posed(hand) * mirror - own_fingers)
 
 
 def palm_of(poses: np.ndarray, trans: np.ndarray, side: int) -> np.ndarray:

@@ -21,11 +21,11 @@ from .bending import HEAD, TRUNK, bend
 from .doing import Timed
 from .limbs import LIFT, Reach, palm_of, reach, step
 
-NEAR = {"handshake": 0.76, "high five": 0.86, "hug": 0.36}
+NEAR = {"handshake": 0.76, "high five": 0.86, "hug": 0.3}
 """Metres between the pelvises while they touch."""
 LEAN = {"handshake": np.radians(4.0), "high five": np.radians(2.0), "hug": np.radians(7.0)}
 """The trunk towards the other."""
-ASIDE = 0.07
+ASIDE = 0.06
 """Metres that each stands to its left in a hug: heads pass each other."""
 BACK = 0.165
 """Metres from the middle of a trunk to a palm that lies on its back."""
@@ -204,12 +204,8 @@ def _one_hand(
     hand: Shape,
 ) -> None:
     """The right hand, in place."""
-    reach(
-        poses,
-        trans,
-        Reach(1, palm, *(np.broadcast_to(way, palm.shape) for way in (fingers, faces, pole)), weight=weight),
-        hand,
-    )
+    along, across, aside = (np.broadcast_to(way, palm.shape) for way in (fingers, faces, pole))
+    reach(poses, trans, Reach(1, palm, along, across, aside, weight), hand)
 
 
 def _hug(
@@ -231,7 +227,7 @@ def _hug(
         other = trunks[1 - index]
         behind = (BACK + pat)[:, None] * forward
         upper = other[:, INDEX["spine3"]] + behind + 0.10 * _UP - 0.04 * left
-        lower = other[:, INDEX["spine2"]] + behind + 0.00 * _UP + 0.03 * left
+        lower = other[:, INDEX["spine2"]] + behind + 0.02 * _UP + 0.07 * left
         # Open arms first, then about the other.
         wide_upper = other[:, INDEX["spine3"]] - 0.10 * forward - 0.34 * left + 0.16 * _UP
         wide_lower = other[:, INDEX["spine2"]] - 0.10 * forward + 0.36 * left - 0.04 * _UP
