@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,10 @@ def talk() -> None:
 
 def sent() -> dict[str, Any]:
     assert backend.job is not None and backend.job.method == "dialogue"
+    if importlib.util.find_spec("pydantic") is not None:  # the real backend would take it
+        from understudy.backend.protocol.dialogue import DialogueParams
+
+        DialogueParams.model_validate(backend.job.params)
     return backend.job.params
 
 

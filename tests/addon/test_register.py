@@ -98,7 +98,7 @@ def _commands() -> list:
 
 def test_ten_rounds_leave_nothing(fake: Fake) -> None:
     assert traces()["scene"]
-    assert len(traces()["menus"]) == 4
+    assert len(traces()["menus"]) == 6
     for _ in range(10):
         addon.unregister()
         left = traces()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import wave
 from collections.abc import Callable
@@ -48,6 +49,10 @@ def say(text: str) -> None:
 
 def sent() -> dict[str, Any]:
     assert backend.job is not None and backend.job.method == "chat"
+    if importlib.util.find_spec("pydantic") is not None:  # the real backend would take it
+        from understudy.backend.protocol.chat import ChatParams
+
+        ChatParams.model_validate(backend.job.params)
     return backend.job.params
 
 
