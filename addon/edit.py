@@ -17,6 +17,7 @@ from .keying.actions import channels_of
 from .keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
 from .keying.reduction import MAX_DEGREES
 from .process.refusing import refuse
+from .translations import t
 
 _REDUCE = {
     "name": "Reduce Keys",
@@ -91,7 +92,7 @@ class UNDERSTUDY_OT_clean_up(_Edit, bpy.types.Operator):
         cleaned, report = clean_up_with_report(clip, strength=self.strength, **steps)
         cleaned = cleaned.replace(meta={**clip.meta, "cleanup": report.as_dict()})
         before, after = report.before, report.after
-        return cleaned, (
+        return cleaned, t(
             f"Feet slide {before.slide:.1f} → {after.slide:.1f} cm/s, "
             f"in the floor {before.penetration:.1f} → {after.penetration:.1f} cm"
         )
@@ -122,12 +123,12 @@ class UNDERSTUDY_OT_loop(_Edit, bpy.types.Operator):
         start, stop = (0, len(clip)) if self.whole else loop.find_cycle(clip)
         cycle = loop.loop(clip, start=start, stop=stop, seconds=self.seconds)
         turn = abs(cycle.meta["loop"]["turn"])
-        told = f"A cycle of {cycle.seconds:.2f} s."
+        told = t(f"A cycle of {cycle.seconds:.2f} s.")
         if self.in_place or turn < cycles.SMALL_TURN:
             path: loop.LoopPath = "in place" if self.in_place else "straight"
             cycle = loop.loop(clip, start=start, stop=stop, seconds=self.seconds, path=path)
         else:
-            told += f" It turns by {math.degrees(turn):.0f}°, so it is keyed once."
+            told += " " + t(f"It turns by {math.degrees(turn):.0f}°, so it is keyed once.")
         return cycles.closed(cycle), told
 
     def finish(self, body: bpy.types.Object, clip: Clip) -> None:
@@ -170,7 +171,7 @@ class UNDERSTUDY_OT_join(_Edit, bpy.types.Operator):
         joined = join.join(clip, second, at=at, seconds=self.seconds, align=self.align)
         if self.clean:
             joined = clean_up(joined, smooth=False, limits=False)
-        return joined, f"“{other.name}” follows from frame {start + at} on."
+        return joined, t(f"“{other.name}” follows from frame {start + at} on.")
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_props_dialog(self)

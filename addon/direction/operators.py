@@ -61,7 +61,7 @@ class UNDERSTUDY_OT_mark_add(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         body = find_body(context)
         if body is None and (self.kind == "POSE" or (self.kind == "PIN" and self.on_body)):
-            self.report({"ERROR"}, "There is no body whose pose it could be. Add a body first.")
+            self.report({"ERROR"}, t("There is no body whose pose it could be. Add a body first."))
             return {"CANCELLED"}
         try:
             made = self._make(context, body)
@@ -202,7 +202,7 @@ class UNDERSTUDY_OT_mark_pose(_OfMarks, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         thing, body = self.found(context), find_body(context)
         if thing is None or body is None:
-            self.report({"ERROR"}, "There is no body whose pose it could be.")
+            self.report({"ERROR"}, t("There is no body whose pose it could be."))
             return {"CANCELLED"}
         try:
             poses.update(context, body, thing)

@@ -17,6 +17,20 @@ _LARGEST = 200_000_000
 _POLL = 0.1
 
 
+_WORDS = {
+    (True, True): "Body and hands and face",
+    (True, False): "Body and hands; no face",
+    (False, True): "Body and face; no hands",
+    (False, False): "Body; no hands and no face",
+}
+"""What a clip knows of hands and face."""
+
+
+def said(line: str) -> str:
+    """Marks a line that the dialog translates as it draws; threads leave Blender's dictionary alone."""
+    return line
+
+
 @dataclass(frozen=True)
 class Facts:
     """A file in a few words, or what is wrong with it."""
@@ -85,26 +99,25 @@ def facts_of(path: str) -> Facts:
     name = os.path.basename(path)
     try:
         if os.path.isfile(path) and os.path.getsize(path) > _LARGEST:
-            return Facts(name, (f"{os.path.getsize(path) / 1e6:.0f} MB; not looked into",))
+            return Facts(name, (said(f"{os.path.getsize(path) / 1e6:.0f} MB; not looked into"),))
         contents = read_motion(path)
     except UnderstudyError as error:
         return Facts(name, (), error.message.replace(path, name))
     except (OSError, MemoryError) as error:
         return Facts(name, (), f"{name} cannot be read: {error}.")
     clip = contents.clip
-    parts = [word for part, word in (("hands", "hands"), ("face", "face")) if clip.known.get(part)]
-    lacking = [word for part, word in (("hands", "hands"), ("face", "face")) if not clip.known.get(part)]
-    body = "Body" + "".join(f" and {word}" for word in parts)
     lines = [
         contents.layout,
-        f"{len(clip)} frames at {clip.fps:g} fps, {clip.seconds:.1f} s",
-        body + (f"; no {' and no '.join(lacking)}" if lacking else ""),
+        said(f"{len(clip)} frames at {clip.fps:g} fps, {clip.seconds:.1f} s"),
+        _WORDS[bool(clip.known.get("hands")), bool(clip.known.get("face"))],
     ]
+    if "fit_error_mm" in clip.meta:
+        lines.append(said(f"Fitted to positions, {clip.meta['fit_error_mm']:.1f} mm off on average"))
     words = clip.meta.get("prompt") or clip.meta.get("caption")
     if isinstance(words, str) and words.strip():
         lines.append(f"“{' '.join(words.split())[:60]}”")
     if isinstance(clip.meta.get("licence"), str):
-        lines.append(f"Licence: {clip.meta['licence']}")
+        lines.append(said(f"Licence: {clip.meta['licence']}"))
     lines += [str(note) for note in clip.meta.get("notes", ()) if isinstance(note, str)]
     return Facts(name, tuple(lines))
 

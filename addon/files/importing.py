@@ -26,7 +26,7 @@ class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
     bl_label = "Import Motion onto a Body"
     bl_description = (
         "Key motion files on bodies: .npz of AMASS, BEAT2, the SMPL-X add-on, Kimodo and Understudy, .bvh of any "
-        "human skeleton, .amc, Motion-X"
+        "human skeleton, .amc, .npy of Motion-X, HumanML3D and KIT"
     )
     bl_options = {"UNDO", "PRESET"}
 
@@ -96,6 +96,7 @@ class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._clicked = True
         if self.directory and self.files:  # dropped into the window
             self.filepath = self._paths()[0]  # which the dialog wants to see
             Inspector.ask(self._paths(), patience=0.04)  # a dialog is drawn once; most files are read by then
@@ -184,7 +185,7 @@ class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
                     box.label(text=line, icon="ERROR" if line == wrapped(facts.error, 40)[0] else "BLANK1")
             else:
                 for line in facts.lines:
-                    box.label(text=line, translate=False)
+                    box.label(text=t(line), translate=False)
         if len(paths) > 8:
             layout.label(text=t("and {count} more", count=len(paths) - 8))
 

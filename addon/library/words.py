@@ -12,6 +12,7 @@ from ..files.export_clip import clip_of, to_export
 from ..preferences import settings as preferences
 from ..process.client import redraw
 from ..process.refusing import refuse
+from ..translations import t
 from .asking import Asking
 from .state import library
 
@@ -48,7 +49,7 @@ class UNDERSTUDY_OT_describe(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         if bpy.app.background:
-            self.report({"INFO"}, library(context).told or "Nothing was told.")
+            self.report({"INFO"}, library(context).told or t("Nothing was told."))
         redraw()
         return {"FINISHED"}
 

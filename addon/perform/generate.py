@@ -14,7 +14,7 @@ from ..keying.keying import scene_rate
 from ..process import client
 from ..process.client import backend
 from ..process.refusing import refuse
-from ..process.slices import PAUSE, SLICE, Steps, Timer, Work
+from ..process.slices import FIRST, PAUSE, Steps, Timer, Work
 from ..takes import preview
 from ..takes import records as takes
 from ..translations import t
@@ -109,7 +109,7 @@ class _Generation:
             return refuse(self, error)
         self.report({"INFO"}, t(f"Keyed “{action.name}”: {backend.news}."))
         if backend.warning:
-            self.report({"WARNING"}, backend.warning)
+            self.report({"WARNING"}, t(backend.warning))
         return {"FINISHED"}
 
     def invoke(self: Any, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -140,7 +140,7 @@ class _Generation:
                 raise self._job.error
             if self._delivery is None or self._delivery.closed:  # an undo in between: once more
                 self._delivery = Work(delivering(self._order, self._job))
-            if not self._delivery.advance(2 * SLICE):
+            if not self._delivery.advance(FIRST):
                 Timer.remove(self._timer)
                 self._timer = Timer.add(context, PAUSE)
                 return {"PASS_THROUGH"}
@@ -150,7 +150,7 @@ class _Generation:
         Timer.remove(self._timer)
         client.redraw()
         if backend.warning:
-            self.report({"WARNING"}, backend.warning)
+            self.report({"WARNING"}, t(backend.warning))
         return {"FINISHED"}
 
     def cancel(self, context: bpy.types.Context) -> None:

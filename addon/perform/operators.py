@@ -12,6 +12,7 @@ from ..preferences import settings as preferences
 from ..process import client
 from ..process.client import backend
 from ..process.refusing import refuse
+from ..translations import t
 from .properties import MAX_SEED
 from .style import EMOTIONS, FIELDS, choose
 
@@ -163,9 +164,9 @@ class UNDERSTUDY_OT_check_python(bpy.types.Operator):
         if bpy.app.background:
             Check.finish(70.0)
             if Check.failed:
-                self.report({"ERROR"}, f"{python}: {Check.result}.")
+                self.report({"ERROR"}, f"{python}: {t(Check.result)}.")
                 return {"CANCELLED"}
-            self.report({"INFO"}, Check.result)
+            self.report({"INFO"}, t(Check.result))
         else:
             bpy.app.timers.register(_redraw_preferences, first_interval=0.2)
         return {"FINISHED"}

@@ -17,6 +17,7 @@ from ..body.bodymap import find_body
 from ..keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
 from ..process.client import redraw
 from ..process.refusing import refuse
+from ..translations import t
 from .armature import clip_from_rig, read_rig, why_not_a_rig
 from .key import key_on_rig
 from .stored import can_store, mapping_of, recognised, store, stored
@@ -128,12 +129,14 @@ class UNDERSTUDY_OT_recognise_rig(bpy.types.Operator):
 
 def _summary(mapping: Mapping) -> str:
     """What was recognised, how sure that is and what is missing, in one sentence."""
-    said = f"Recognised: {mapping.label or 'unknown rig'}, {mapping.confidence:.0%} sure"
-    if mapping.missing:
-        listed = ", ".join(slot_label(slot).lower() for slot in mapping.missing[:5])
-        more = f" and {len(mapping.missing) - 5} more" if len(mapping.missing) > 5 else ""
-        said += f"; missing: {listed}{more}"
-    return said + "."
+    rig = mapping.label or t("Unknown rig")
+    sure = f"{mapping.confidence:.0%}"
+    if not mapping.missing:
+        return t("Recognised: {rig}, {sure} sure.", rig=rig, sure=sure)
+    listed = ", ".join(slot_label(slot).lower() for slot in mapping.missing[:5])
+    if len(mapping.missing) > 5:
+        listed = t("{list} and {count} more", list=listed, count=len(mapping.missing) - 5)
+    return t("Recognised: {rig}, {sure} sure; missing: {list}.", rig=rig, sure=sure, list=listed)
 
 
 class UNDERSTUDY_OT_retarget(bpy.types.Operator):
@@ -176,8 +179,8 @@ class UNDERSTUDY_OT_retarget(bpy.types.Operator):
             guessed = "structure" in mapping.by.values()
             self.report({"WARNING" if mapping.missing or guessed else "INFO"}, _summary(mapping))
         if keyed.muted:
-            self.report({"WARNING"}, f"Constraints were muted: {len(keyed.muted)}.")
-        self.report({"INFO"}, f"Keyed “{keyed.action.name}” on {keyed.bones} bones of “{rig.name}”.")
+            self.report({"WARNING"}, t(f"Constraints were muted: {len(keyed.muted)}."))
+        self.report({"INFO"}, t(f"Keyed “{keyed.action.name}” on {keyed.bones} bones of “{rig.name}”."))
         return {"FINISHED"}
 
 
@@ -219,7 +222,7 @@ class UNDERSTUDY_OT_rig_to_body(bpy.types.Operator):
         except UnderstudyError as error:
             return refuse(self, error)
         extend_scene(scene, keyed)
-        self.report({"INFO"}, f"Keyed “{keyed.name}” on “{body.name}”.")
+        self.report({"INFO"}, t(f"Keyed “{keyed.name}” on “{body.name}”."))
         return {"FINISHED"}
 
 
@@ -239,7 +242,7 @@ class UNDERSTUDY_OT_rig_to_npz(bpy.types.Operator, ExportHelper):
             npz.write_clip(clip, path)
         except UnderstudyError as error:
             return refuse(self, error)
-        self.report({"INFO"}, f"Wrote {os.path.basename(path)}: {len(clip)} frames at {clip.fps:g} fps.")
+        self.report({"INFO"}, t(f"Wrote {os.path.basename(path)}: {len(clip)} frames at {clip.fps:g} fps."))
         return {"FINISHED"}
 
 
@@ -267,7 +270,7 @@ class UNDERSTUDY_OT_save_mapping(bpy.types.Operator, ExportHelper):
             return refuse(self, error)
         except OSError as error:
             return refuse(self, BadInput(f"{path} cannot be written: {error.strerror}.", field="filepath"))
-        self.report({"INFO"}, f"Wrote {os.path.basename(path)}.")
+        self.report({"INFO"}, t(f"Wrote {os.path.basename(path)}."))
         return {"FINISHED"}
 
 
@@ -293,7 +296,9 @@ class UNDERSTUDY_OT_load_mapping(bpy.types.Operator, ImportHelper):
         store(rig, mapping)
         strange = [bone for bone in mapping.bones.values() if bone not in rig.data.bones]
         if strange:
-            self.report({"WARNING"}, f"“{rig.name}” has no bone “{strange[0]}” ({len(strange)} such names).")
+            self.report(
+                {"WARNING"}, t(f"“{rig.name}” has no bone “{strange[0]}” ({len(strange)} such names).")
+            )
         return {"FINISHED"}
 
 

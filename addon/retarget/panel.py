@@ -3,7 +3,9 @@
 import bpy
 
 from ...backend.motion.mapping import CORE, REQUIRED, slot_label
+from ..body.bodymap import find_body
 from ..perform.panel import _characters, paragraph
+from ..translations import t
 from .armature import why_not_a_rig
 from .operators import find_rig
 from .stored import BY, stored
@@ -63,7 +65,7 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
             paragraph(layout, reason, width, icon="INFO")
             return
         if rig != settings.rig:
-            layout.label(text=f"Character: {rig.name}", icon="OUTLINER_OB_ARMATURE")
+            layout.label(text=t(f"Character: {rig.name}"), icon="OUTLINER_OB_ARMATURE", translate=False)
         self._draw_mapping(layout, rig, settings, width)
         column = layout.column()
         column.prop(settings, "root")
@@ -72,9 +74,14 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
             column.prop(settings, "controls")
         column.prop(settings, "fit")
         column.prop(settings, "mute")
+        body = find_body(context)
+        empty = body is None or body == rig
         row = layout.row()
         row.scale_y = 1.3
+        row.enabled = not empty
         row.operator("understudy.retarget", icon="ARMATURE_DATA")
+        if empty:
+            paragraph(layout, "Add or choose a body whose motion is carried over.", width, icon="INFO")
         row = layout.row(align=True)
         row.operator("understudy.rig_to_body", icon="LOOP_BACK")
         row.operator("understudy.rig_to_npz", icon="EXPORT")
@@ -89,8 +96,8 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
             row.label(text="Not looked at yet", icon="QUESTION")
             row.operator("understudy.recognise_rig", icon="VIEWZOOM")
             return
-        family = mapping.label or "Unknown rig"
-        row.label(text=f"{family}, {mapping.confidence:.0%} sure", icon="CHECKMARK")
+        family = mapping.label or t("Unknown rig")
+        row.label(text=t(f"{family}, {mapping.confidence:.0%} sure"), icon="CHECKMARK", translate=False)
         row.operator("understudy.recognise_rig", text="", icon="FILE_REFRESH")
         if mapping.missing:
             listed = ", ".join(slot_label(slot).lower() for slot in mapping.missing)

@@ -105,7 +105,9 @@ class UNDERSTUDY_OT_lines_from_markers(bpy.types.Operator):
         markers = {marker.frame: marker.name for marker in scene.timeline_markers}  # one a frame
         frames = sorted(markers)
         if len(frames) > MAX_LINES:
-            self.report({"ERROR"}, f"A script has up to {MAX_LINES} lines; there are {len(frames)} markers.")
+            self.report(
+                {"ERROR"}, t(f"A script has up to {MAX_LINES} lines; there are {len(frames)} markers.")
+            )
             return {"CANCELLED"}
         spare = max(round(DEFAULT_SECONDS * scene_rate(scene)), 1)
         last = scene.frame_end + 1 if scene.frame_end >= frames[-1] else frames[-1] + spare

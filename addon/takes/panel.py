@@ -25,7 +25,7 @@ class UNDERSTUDY_UL_takes(bpy.types.UIList):
         star.file = item.file
         name = row.row(align=True)
         name.active = item.file not in missing
-        name.label(text=item.name, icon="HIDE_OFF" if shown else "NONE")
+        name.label(text=item.name, icon="HIDE_OFF" if shown else "NONE", translate=False)
         length = row.row(align=True)
         length.alignment = "RIGHT"
         if item.file in missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _CALLS = {
     "_switch": (0,),
     "_slider": (0, 1),
     "_send": (0,),
+    "said": (0,),
     "BackendError": (1, 2),
 }
 _TABLES = {
@@ -46,6 +48,9 @@ _SKIPPED_FILES = {
     "scene.py",
     "smplx_body.py",
 }
+
+
+_READERS = ("keys.py", "mocap.py", "fitting/arrays.py")
 
 
 def sources() -> Iterator[Path]:
@@ -80,7 +85,27 @@ def composed() -> dict[str, str]:
                             found.setdefault(
                                 _template(part), f"{path.relative_to(ADDON.parent)}:{part.lineno}"
                             )
-    return found
+    return found | notes()
+
+
+def notes() -> dict[str, str]:
+    """What the readers of motion files had to assume, which the import reports; as :func:`composed`."""
+    found: dict[str, str] = {}
+    for name in _READERS:
+        path = ADDON.parent / "backend" / "motion" / name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            value = None
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("note", "notes"):
+                value = node.value
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "notes.append":
+                value = node.args[0]
+            for part in ast.walk(value) if value is not None else ():
+                if isinstance(part, ast.JoinedStr) and _has_words(part):
+                    found.setdefault(_template(part), f"{path.name}:{part.lineno}")
+                elif isinstance(part, ast.Constant) and " " in str(part.value).strip():
+                    found.setdefault(str(part.value), f"{path.name}:{part.lineno}")
+    inside = {piece for sentence in found if "{0}" in sentence for piece in re.split(r"{\d}", sentence)}
+    return {sentence: where for sentence, where in found.items() if sentence not in inside}
 
 
 def _joined(value: ast.expr) -> Iterator[ast.JoinedStr]:

@@ -263,3 +263,29 @@ def test_motion_files_can_be_dropped() -> None:
     handler = bpy.types.UNDERSTUDY_FH_npz
     assert handler.bl_file_extensions == ".npz;.bvh;.amc;.npy"
     assert handler.bl_import_operator == "understudy.import_npz"
+
+
+def test_joints_and_features_of_humanml3d_are_keyed_at_their_own_speed(tmp_path: Path) -> None:
+    from understudy.addon.files.facts import facts_of
+    from understudy.backend.motion.skeleton import INDEX
+
+    clip = smooth_clip(frames=41, fps=20.0)
+    np.save(tmp_path / "a.npy", clip.joints()[:, :22].astype(np.float32))
+    facts = facts_of(str(tmp_path / "a.npy"))
+    assert facts.lines[:3] == ("HumanML3D joints", "41 frames at 20 fps, 2.0 s", "Body; no hands and no face")
+    assert "mm off" in facts.lines[3]
+    bpy.context.scene.render.fps = 30
+    assert bpy.ops.understudy.import_npz(filepath=str(tmp_path / "a.npy"), start="FIRST") == {"FINISHED"}
+    body = bpy.context.scene.understudy.body
+    assert tuple(body.animation_data.action.frame_range) == (1, 61)
+    bpy.context.scene.frame_set(31)
+    evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    hips = evaluated.pose.bones["pelvis"].head
+    wrist = evaluated.pose.bones["left_wrist"].head - hips
+    joints = clip.joints()[20]
+    wanted = joints[INDEX["left_wrist"]] - joints[0]
+    assert abs(wrist.length - np.linalg.norm(wanted)) < 0.08
+    np.save(tmp_path / "n.npy", np.random.default_rng(0).normal(size=(40, 263)))
+    assert "normalised" in facts_of(str(tmp_path / "n.npy")).error
+    with pytest.raises(RuntimeError, match="normalised"):
+        bpy.ops.understudy.import_npz(filepath=str(tmp_path / "n.npy"))

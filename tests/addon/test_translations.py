@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import bpy
@@ -110,3 +111,21 @@ def test_wide_letters_count_twice(language: str) -> None:
     widest = 15 if language != "de_DE" else 30
     wide = [sum(ord(letter) > 0x2FFF for letter in line) for line in lines]
     assert max(wide) <= widest + 1
+
+
+def test_what_operators_report_goes_through_translation() -> None:
+    """No report says a sentence as it stands in the source."""
+    plain = [
+        f"{path.name}:{node.lineno}"
+        for path in strings.sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "report" and len(node.args) == 2
+        for said in (node.args[1],)
+        if isinstance(said, ast.Constant)
+        or (isinstance(said, ast.JoinedStr) and strings._has_words(said))
+        or (
+            isinstance(said, ast.BoolOp | ast.IfExp)
+            and any(isinstance(part, ast.Constant | ast.JoinedStr) for part in ast.iter_child_nodes(said))
+        )
+    ]
+    assert not plain, plain
