@@ -85,6 +85,22 @@ def test_parts_are_disjoint_complete_and_merge_to_the_whole(store: Path, tmp_pat
     assert {(hit.text, tuple(hit.motions)) for hit in found} == {(h.text, tuple(h.motions)) for h in whole}
     np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in whole], atol=1e-6)
     assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+    one, other = (known(path) for path in (tmp_path / "one" / "embeddings_1_0.npz", merged))
+    assert one.keys() == other.keys()
+    for text, (row, motions) in one.items():
+        np.testing.assert_array_equal(other[text][0], row)
+        assert other[text][1] == motions
+
+
+def known(path: Path) -> dict[str, tuple[np.ndarray, set[str]]]:
+    """What a file knows of each caption: its row and its motions."""
+    table = read_table(path)
+    rows = np.concatenate(list(read_blocks(path, "embeddings", 4)))
+    pairs = list(zip(table.text_of, table.motion_of, strict=True))
+    return {
+        text: (rows[i], {table.motions[motion] for caption, motion in pairs if caption == i})
+        for i, text in enumerate(table.texts)
+    }
 
 
 def test_a_missing_or_foreign_part_is_named(store: Path, tmp_path: Path) -> None:
