@@ -51,7 +51,7 @@ def laid_over(clip: Clip, part: Clip, begin: float, *, share: float = 1.0, ease:
     hips, place = _hips(part, joints, world[:, 0])
     body[:, 0] = _mixed(body[:, :1], hips[:, None], weight)[:, 0]
     moved = trans[here] + weight[:, None] * (place - joints[:, 0])
-    _plant(body, moved, joints, world)
+    plant(body, moved, joints, world)
     poses[here, :_BODY], trans[here] = body, moved
     if part.known["hands"]:
         hands = list(PARTS["hands"])
@@ -89,7 +89,7 @@ def _hips(part: Clip, joints: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, 
     return rotations.matrix_to_axis_angle(upright), feet + offset
 
 
-def _plant(body: np.ndarray, trans: np.ndarray, joints: np.ndarray, world: np.ndarray) -> None:
+def plant(body: np.ndarray, trans: np.ndarray, joints: np.ndarray, world: np.ndarray) -> None:
     """Legs that reach the feet of ``joints`` and ``world`` from where the pelvis now is, in place."""
     moved, turned = forward_kinematics(body, trans)
     still = np.tile([1.0, 0.0, 0.0, 0.0], (len(body), 1))

@@ -16,11 +16,14 @@ from ..motion import rotations
 from ..motion.clip import Clip, sampled
 from ..motion.features import FPS
 from ..motion.filters import gaussian
+from ..motion.footlock import LEGS
+from ..motion.kinematics import forward_kinematics
 from ..motion.skeleton import INDEX
 from ..speech.movements import Track
 from ..speech.stance import move_hips
 from ..speech.voice import TALKING
 from .bending import TRUNK, bend
+from .laying import plant
 
 PROMPTS = ("a person stands still", TALKING)
 """The second where a pack that learnt other data knows nothing upright by the first."""
@@ -47,6 +50,9 @@ BREATH = 4.2
 """Seconds of a breath."""
 RISE = np.radians(0.7)
 """The chest with it."""
+STRETCHED, HIGHER = 0.992, 0.04
+"""Of a leg's length, from hip to ankle of somebody who stands; metres that a body is raised for it, at most."""
+_BODY = 22
 _KNEES = [INDEX["left_knee"], INDEX["right_knee"]]
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
 _SHIFTING = 1.4  # seconds
@@ -96,6 +102,34 @@ def back_and_forth(length: int, frames: int, rng: np.random.Generator) -> np.nda
     unrest *= 0.35 / max(float(unrest.std()), 1e-9)
     phase = rng.uniform(0.0, np.pi) + np.cumsum(PACE / reach * np.exp(unrest))
     return np.asarray(reach * (1.0 - np.cos(phase)))
+
+
+def tall(clip: Clip, free: np.ndarray) -> Clip:
+    """The clip of somebody who stands, as high as the legs allow: what was laid over it sank into the knees each time.
+
+    Args:
+        clip: somebody who stands.
+        free: (T,) 0 to 1, where the body may rise; not where it does something with its knees.
+    """
+    body = np.array(clip.poses[:, :_BODY], np.float64)
+    joints, world = forward_kinematics(body, clip.trans)
+    room = []
+    for leg in LEGS:
+        way = joints[:, leg.joints[0]] - joints[:, leg.joints[2]]
+        reach = (STRETCHED * leg.length) ** 2 - way[:, 0] ** 2 - way[:, 2] ** 2
+        room.append(np.sqrt(np.maximum(reach, 0.0)) - way[:, 1])
+    lowest = np.minimum(*room)
+    # Never higher than there is room for, and never in haste.
+    count = round(0.4 * clip.fps)
+    padded = np.pad(lowest, count, mode="edge")
+    least = np.min([padded[at : at + len(lowest)] for at in range(2 * count + 1)], axis=0)
+    rise = gaussian(np.clip(least, 0.0, HIGHER), 0.4 * count) * free
+    trans = np.array(clip.trans, np.float64)
+    trans[:, 1] += rise
+    plant(body, trans, joints, world)
+    poses = np.array(clip.poses, np.float64)
+    poses[:, :_BODY] = body
+    return clip.replace(poses=poses, trans=trans)
 
 
 def _alive(clip: Clip, rng: np.random.Generator) -> Clip:
