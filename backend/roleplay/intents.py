@@ -84,7 +84,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "do you remember what I told you about myself?",
         "what have I told you?",
     ),
-    "done": ("what did you just do?", "what have you done so far?", "what did you do before?"),
+    "done": (
+        "what did you just do?",
+        "what have you done so far?",
+        "what did you do before?",
+        "what are you doing?",
+    ),
     "place": (
         "where are you standing?",
         "where are you now?",
@@ -115,7 +120,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "yes": ("yes", "sure", "of course", "I do", "absolutely"),
     "no": ("no", "not really", "never", "I don't think so"),
     "okay": ("okay", "I see", "interesting", "really?", "all right", "hm"),
-    "sad": ("I am sad", "I had a bad day", "I feel lonely", "my dog died", "I am tired and unhappy"),
+    "sad": (
+        "I am sad",
+        "I had a bad day",
+        "I feel lonely",
+        "my dog died",
+        "I am tired and unhappy",
+        "I am bored",
+    ),
     "glad": ("I am happy", "I had a great day", "I feel wonderful", "I won!", "good news, I passed the exam"),
 }
 """By intent."""

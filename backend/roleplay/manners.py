@@ -203,7 +203,8 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
 
 ASKS: dict[str, tuple[str, ...]] = {
     "name": ("What is your name?", "What shall I call you?", "But who are you?"),
-    "day": ("And how are you{user}?", "How about you?", "How was your day{user}?"),
+    "back": ("And how are you{user}?", "How about you{user}?"),
+    "day": ("How was your day{user}?", "What brings you here{user}?"),
     "home": ("Where do you come from{user}?", "Do you live near here?"),
     "work": ("What do you do{user}?", "What keeps you busy{user}?"),
     "likes": ("What do you like to do{user}?", "What makes you happy{user}?"),
@@ -215,12 +216,7 @@ ASKS: dict[str, tuple[str, ...]] = {
         "What is that like?",
         "Can you tell me more about it?",
     ),
-    "more": (
-        "What do you think{user}?",
-        "Why do you ask?",
-        "What would you say{user}?",
-        "Can you tell me more about it?",
-    ),
+    "more": ("What do you think{user}?", "Why do you ask?", "What would you say{user}?"),
 }
 """What a character asks back, by what it wants to know."""
 UNKNOWN_TOPIC = (
@@ -229,7 +225,7 @@ UNKNOWN_TOPIC = (
     "As for {topic}, I have no answer.",
     "Nobody told me about {topic}.",
 )
-SAID_BEFORE = ("As I said:", "I told you already:", "Once more:", "It has not changed:")
+SAID_BEFORE = ("As I said:", "I told you already:", "Like I said:", "You know that already:")
 WEARY = (
     "That is the {count} time that you ask me this.",
     "You ask me that for the {count} time, and my answer stays the same.",

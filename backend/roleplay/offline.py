@@ -16,13 +16,13 @@ from ..dialogue.emotions import style_of
 from ..protocol.chat import Character, Remembered
 from .answers import Words
 from .character import Fact, facts_of, listed
-from .intents import SURE, Intents
+from .intents import SURE, Guess, Intents
 from .manners import ASKS, NO, PHRASES, SAID_BEFORE, UNKNOWN_TOPIC, WEARY, YES, temperament_of
 from .remembering import Scene, name_in, recounted, retold, tells
 from .requests import Wish, wish_of
 from .wording import PASTS, ended, sentences
 
-RELATED, CLOSE = 0.36, 0.5
+RELATED, CLOSE = 0.3, 0.5
 """Cosines from which a fact answers a question, and from which it does without a word in common."""
 RECALLED = 0.25
 """The same of what the user told of itself, with a word in common: there is less to choose from."""
@@ -50,7 +50,7 @@ TOPICS = {
         re.IGNORECASE,
     ),
     "family": re.compile(
-        r"\b(mother|father|parents?|brothers?|sisters?|wife|husband|married|child|children|sons?|daughters?|uncle|aunt|family|twin)\b",
+        r"\b(mother|father|parents?|brothers?|sisters?|wife|husband|married|child|children|sons?|daughters?(?! of)|uncle|aunt|family|twin)\b",
         re.IGNORECASE,
     ),
     "age": re.compile(r"\b(years old|born in \d+|my age|\w+ years of age|turned \w+)\b", re.IGNORECASE),
@@ -279,7 +279,7 @@ class _Turn:
         names = "|".join(re.escape(part) for part in self.character.name.split())
         name = rf"(?:[, ]+(?:{names}|sir|madam|ma'am|friend|everyone|you|dear))*"
         found = re.match(
-            rf"(?:hello|hi|hey|good (?:morning|evening|day|afternoon)|greetings|howdy)\b(?: there| again)?{name}(?=[,!. ]|$)",
+            rf"(?:hello|hi|hey|yo|good (?:morning|evening|day|afternoon)|greetings|howdy)\b(?: there| again)?{name}(?=[,!. ]|$)",
             sentence,
             re.IGNORECASE,
         )
@@ -301,7 +301,30 @@ class _Turn:
             return
         question = sentence.endswith("?") or bool(_QUESTION.match(sentence))
         guess = self.intents.guess(sentence)
+        if guess.intent in _OF_OTHERS and (
+            question or not re.search(_OF_OTHERS[guess.intent], sentence, re.IGNORECASE)
+        ):
+            feels = (
+                question
+                and guess.intent in ("sad", "glad")
+                and re.match(r"(and |but )?are you\b", sentence.lower())
+            )
+            guess = Guess("how", guess.score) if feels else Guess("", 0.0)
         fact, near = self._fact(sentence)
+        place = self._place(sentence)
+        if place and re.search(r"\bshow (me|us)\b", sentence, re.IGNORECASE):
+            self.made.motions.append(f"walks to {_the(place)}")
+            self._fresh(
+                [
+                    f"This way, {_the(place)} is here.",
+                    f"I'll show you {_the(place)}.",
+                    f"Here is {_the(place)}.",
+                ]
+            )
+            return
+        if place and re.search(r"\bwhere\b", sentence, re.IGNORECASE):
+            self.made.say(f"{_the(place).capitalize()} is over there", act="there")
+            return
         own = question and bool(_OF_USER.search(sentence))
         if own and not guess.intent.startswith("user_") and self._recall(sentence):
             return
@@ -335,6 +358,13 @@ class _Turn:
             self._intent(guess.intent, sentence)
         else:
             self._hear(sentence, fact)
+
+    def _place(self, sentence: str) -> str:
+        """A place of the scene that a sentence names, or an empty text."""
+        low = sentence.lower()
+        return next(
+            (name for name in self.character.places if re.search(rf"\b{re.escape(name.lower())}\b", low)), ""
+        )
 
     def _otherwise(self, sentence: str) -> bool:
         """Whether a request with a verb that is not known is a question that can be answered."""
@@ -381,7 +411,7 @@ class _Turn:
             feeling = scene.emotion or character.emotion
             low = style_of((feeling,)).get("valence", 0.5) < 0.4
             self._say("unwell" if low else "fine", emotion=feeling, emotion_word=feeling)
-            self._ask("day")
+            self._ask("back")
         elif intent == "name":
             self._fresh(
                 [f"My name is {character.name}.", f"I am {character.name}.", f"{character.name}, that's me."]
@@ -473,13 +503,17 @@ class _Turn:
             self.made.say(self._choice(made), act="doubt", moment="unknown")
         else:
             self._say("unknown", act="doubt", moment="unknown")
-        self._ask("more" if words else None)
+        if words and not re.search(r"\byou(r|rs)?\b", sentence.lower()):
+            self._ask("more")
 
     def _question(self, sentence: str, fact: Fact | None) -> None:
         if fact is None:
             self._unknown(sentence)
             return
-        if _YES_NO.match(sentence):
+        yours = re.search(r"\byou(r|rs)?\b", sentence, re.IGNORECASE) or _content(sentence) & _content(
+            fact.text
+        )
+        if _YES_NO.match(sentence) and yours and not re.search(r"\b(or|i|we)\b", sentence, re.IGNORECASE):
             no = _denies(fact.text, sentence) != bool(_NEGATIVE.search(sentence))
             if fact.kind == "dislikes":
                 no = not re.search(r"hate|dislike|annoy|afraid", sentence.lower())
@@ -554,7 +588,7 @@ class _Turn:
 
     def _recall(self, sentence: str, *, everything: bool = False) -> bool:
         """Say what the user told of itself; False where nothing fits."""
-        told = [clause for one in self.scene.told if not name_in(one) for clause in _clauses(one)]
+        told = self.scene.told
         if re.search(r"\b(my name|who i am)\b", sentence.lower()):
             self._intent("user_name", sentence)
             return True
@@ -578,12 +612,9 @@ class _Turn:
             self.made.say("Nothing yet. I stood here and talked to you")
             return
         done = [recounted(one) for one in self.scene.done[-3:]]
-        if len(done) == 1:
-            self.made.say(f"I {done[0]}")
-        else:
-            self.made.say(
-                f"First I {done[0]}, {'' if len(done) == 2 else f'then I {done[1]}, '}and last I {done[-1]}"
-            )
+        words = ("", "then ", "last ") if len(done) > 2 else ("", "then ")
+        told = ", ".join(f"{word}I {one}" for word, one in zip(words, done, strict=False))
+        self.made.say(told if len(done) == 1 else f"First {told}")
 
     def _whereabouts(self) -> None:
         posture = "I sit" if self.scene.down else "I stand"
@@ -684,6 +715,18 @@ class _Turn:
             self.made.asks = self._choice(open_[:3] if not about else open_)
 
 
+_OF_OTHERS = {
+    "insult": r"\b(you|your|you're|shut up|idiot|stupid)\b",
+    "sad": r"\b(i|my|i'm|me)\b",
+    "glad": r"\b(i|my|i'm|we|me|news)\b",
+}
+"""Words without which a sentence that is like an insult, a sorrow or a joy is none; questions never are."""
+_FAMILY = (
+    r"child(ren)?|kids?|sons?|daughters?(?! of)",
+    r"married|husband|wife",
+    r"brothers?|sisters?|siblings?|twin",
+    r"mother|father|parents?",
+)
 _OWN = re.compile(r"\b(i|my|me)\b", re.IGNORECASE)
 _OPEN = ("name", "day", "home", "work", "likes", "more")
 """What is asked, in this order, where the talk has come to an end."""
@@ -715,11 +758,6 @@ def _denies(fact: str, question: str) -> bool:
     found = _NEGATIVE.search(fact)
     before = fact[: found.start()] if found else ""
     return found is not None and not wanted & _content(before)
-
-
-def _clauses(sentence: str) -> list[str]:
-    """``I live in Oslo and I have two dogs`` is two of them."""
-    return re.split(r",? (?:and|but) (?=(?:i|my|we|our)\b)", sentence, flags=re.IGNORECASE)
 
 
 def _content(text: str) -> set[str]:

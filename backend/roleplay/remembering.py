@@ -77,8 +77,7 @@ class Scene:
             heard.append(entry.text)
             for sentence in sentences(entry.text):
                 name = name_in(sentence) or name
-                if tells(sentence):
-                    told.append(sentence)
+                told += [clause for clause in clauses(sentence) if tells(clause) and not name_in(clause)]
         bodily = [motion for motion in done if not _SMALL.fullmatch(motion)]
         return cls(name, told, heard, said, done, bool(bodily) and stays_down(bodily[-1]), emotion)
 
@@ -107,6 +106,13 @@ def name_in(sentence: str) -> str:
 def tells(sentence: str) -> bool:
     """Whether a user speaks of itself."""
     return bool(_TELLS.match(sentence.strip())) and not sentence.rstrip().endswith("?")
+
+
+def clauses(sentence: str) -> list[str]:
+    """``I live in Oslo and I have two dogs`` is two of them; what is asked is none."""
+    if sentence.rstrip().endswith("?"):
+        return []
+    return re.split(r"(?:,? (?:and|but)|,) (?=(?:i|i'm|i've|my|we|our)\b)", sentence, flags=re.IGNORECASE)
 
 
 def retold(sentence: str) -> str:

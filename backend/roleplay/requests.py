@@ -37,7 +37,7 @@ _LOOSE = {
 }
 """Which are as often something else: they need a please, or a direction."""
 _THINGS = (
-    r"dance|salsa|waltz|wave|bow|curtsy|cartwheel|flip|somersault|handstand|jump|jumps|kick|punch|spin|twirl|pirouette|step|steps|"
+    r"dance|salsa|waltz|wave|bow|curtsy|cartwheel|(?:back|front)? ?flip|somersault|handstand|jump|jumps|kick|punch|spin|twirl|pirouette|step|steps|"
     r"stretch|squat|squats|push-?ups?|jumping jacks?|salute|nod|shrug|pose|run|walk|hop|roll|round of applause|trick|stroll"
 )
 _NOUN = re.compile(
@@ -64,6 +64,10 @@ _SPOKEN = (
 )
 _SPEAKS = frozenset(_SPOKEN.split())
 """Verbs that ask for no movement."""
+_TALKED = re.compile(
+    r"\b(favou?r|question|thing|job|break|deal|hint|answer|reason|example|story|joke|song|advice|name|idea|minute|moment|secret)s?\b"
+)
+"""What is done, given or shown with words alone."""
 _STOP = re.compile(
     r"^(?:please )?(?:stop|halt|freeze|stand still|don't move|do not move|stay there|stay here|stay where you are|that's enough|enough|wait)\b"
 )
