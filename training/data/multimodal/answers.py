@@ -23,7 +23,7 @@ _REFUSAL = re.compile(
 )
 _FROM_A_MODEL = re.compile(r"\bas an? (ai|artificial intelligence|(large )?language model)\b", re.IGNORECASE)
 _FOUL = re.compile(
-    r"\b(f+u+c+k\w*|motherf\w+|sh[i1]t\w*|bullshit|b[i1]tch\w*|c[u]nts?|assholes?|arseholes?|wank\w*|dickheads?|whores?|sluts?"
+    r"\b(f+u+c+k\w*|motherf\w+|sh[i1]t\w*|bullshit|b[i1]tch\w*|cunts?|assholes?|arseholes?|wank\w*|dickheads?|whores?|sluts?"
     r"|retards?|fagg?ots?)\b",
     re.IGNORECASE,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .settings import Profile, ScriptSettings
 
 Made = tuple[Cast, Script | Unusable]
 """What became of a cast."""
+Makes = Generator[Made, None, None]
 
 
 def run(
@@ -85,7 +86,7 @@ def run(
             embeddings=settings.embeddings, encoder=encoder,
         )  # fmt: skip
         if chat is None:
-            made: Iterator[Made] = ((each, rules.write(each, library, settings)) for each in casts)
+            made: Makes = ((each, rules.write(each, library, settings)) for each in casts)
             _collect(made, outcome, settings.give_up, progress)
         else:
             _collect(_asked(casts, chat, library, settings), outcome, settings.give_up, progress)
@@ -93,21 +94,17 @@ def run(
     return output.write(out, outcome, part, period)
 
 
-def _asked(
-    casts: Iterator[Cast], chat: Chat, library: MotionLibrary, settings: ScriptSettings
-) -> Iterator[Made]:
+def _asked(casts: Iterator[Cast], chat: Chat, library: MotionLibrary, settings: ScriptSettings) -> Makes:
     def write(each: Cast) -> Made:
         try:
             return each, rounds.write(each, chat, library, settings)
         except Unusable as error:
             return each, error
 
-    return chat.map(write, casts)
+    yield from chat.map(write, casts)
 
 
-def _collect(
-    made: Iterator[Made], outcome: Outcome, give_up: int, progress: Callable[[int, int], None]
-) -> None:
+def _collect(made: Makes, outcome: Outcome, give_up: int, progress: Callable[[int, int], None]) -> None:
     """Scripts into the outcome until they are all there, or something ends it."""
     in_a_row = 0
     try:
@@ -126,3 +123,5 @@ def _collect(
             progress(len(outcome.scripts) + len(outcome.skipped), outcome.wanted)
     except JobFailed as error:
         outcome.stopped = f"{error.message} {error.hint}".strip()
+    finally:
+        made.close()  # what is being asked is waited for, and counted
