@@ -45,6 +45,20 @@ def test_a_screenplay_says_the_same() -> None:
     assert play.title_page["title"] == "the weather"
 
 
+@pytest.mark.parametrize(
+    ("motion", "shown"),
+    [
+        ("a person nods their head", True), ("someone waves hello", True), ("a person is waving", False), ("", False),
+        ("a person waves something away", False), ("someone waves someone over", False), ("a person shakes hands", False),
+        ("someone stands laughing, shaking their body", False), ("the man shakes his head", True),
+    ],
+)  # fmt: skip
+def test_only_a_gesture_that_a_dialogue_knows_is_a_direction(motion: str, shown: bool) -> None:
+    turns = [{"speaker": k, "text": "Well.", "seconds": 1, "motion": {"text": motion}} for k in (0, 1)]
+    speech = parse(fountain_of(made(turns=turns))).speeches[0]
+    assert bool(speech.directions) == shown
+
+
 NAMES = st.from_regex(r"[A-Za-zÄÖÜéñ][A-Za-z .'-]{0,20}[a-z]", fullmatch=True)
 TEXTS = st.text(min_size=1, max_size=60).map(lambda words: f"Well {words}")
 

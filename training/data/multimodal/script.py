@@ -26,7 +26,11 @@ SHORTEST = 0.6
 _NAME = r"^[^\W\d_][\w .'’-]{0,39}$"
 _ESCAPED = re.compile(r"([*_])")
 _PLAIN_CUE = re.compile(r"[A-Z][A-Z'-]*")
-_SUBJECT = re.compile(r"^(a|the) (person|man|woman|figure|someone)( is)? ", re.IGNORECASE)
+_SUBJECT = re.compile(r"^((a|the) (person|man|woman|figure)|someone)( is)? ", re.IGNORECASE)
+_GESTURE = re.compile(
+    r"(nods|shrugs|points|greets|refuses|waves(?! some(thing|one))|shakes (the|his|her|their) head)\b"
+)
+"""How a motion begins that a dialogue makes of the direction; "waves something away" is no greeting."""
 
 
 def one_line(text: str) -> str:
@@ -202,8 +206,7 @@ def _cue(name: str) -> str:
 def _directions(turn: Turn) -> list[str]:
     gesture = _SUBJECT.sub("", turn.motion.text).rstrip(". ")
     shown = [turn.emotion] if turn.emotion != NEUTRAL else []
-    # Shaking hands is no refusal, and what "a person" does with both is no gesture of the speaker alone.
-    if act_of((gesture,)) and "hands with" not in gesture and "shakes hands" not in gesture:
+    if _GESTURE.match(gesture) and act_of((gesture,)):
         shown.append(_shown(gesture).replace("(", "").replace(")", ""))
     return shown
 
