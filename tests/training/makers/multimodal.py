@@ -79,8 +79,11 @@ def answered(request: dict[str, Any], number: int = 0) -> str:
     if said := re.search(r"Write the next turn, (.+)'s\.", asked):
         return json.dumps(turn(said[1], f"Well, this is number {mark}."))
     text = re.search(r"about to say \(\w+\): (.*)", asked)[1]  # type: ignore[index]
+    motions, reactions = (
+        len(re.findall(r"^[1-9]", part, re.MULTILINE)) for part in asked.split("Clips in the library:")[1:]
+    )
     return json.dumps(
-        {"motion": 2, "reaction": 1, "speech": f"{text} You see?", "motion_text": "a person waves slowly",
+        {"motion": min(2, motions), "reaction": min(1, reactions), "speech": f"{text} You see?", "motion_text": "a person waves slowly",
          "reaction_text": "a person nods their head"}
     )  # fmt: skip
 
