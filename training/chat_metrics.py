@@ -1,4 +1,4 @@
-"""Stage 3 on conversations that training has not seen, beside the stage 2 it began with and motion that is only looked up.
+"""Stage 3 on conversations that training has not seen, beside its stage 2 and motion that is only looked up.
 
 Both models are asked about the same motion. Stage 2 reads of a conversation what it can: what is said in the turn, or the
 script's words for the motion, as its prompt.
@@ -32,7 +32,7 @@ from .metrics import descriptor
 from .progress import Progress
 from .retrieval import GROUP, Features, cut, embed_motions, embed_texts, load_alignment, r_precision
 from .stages.chat import ChatStage, chat_scores, script_words, turn_losses
-from .stages.chats import LONGEST_TEXT, ChatBatch, Told
+from .stages.chats import LONGEST_TEXT, ChatBatch, Conversation, Told
 from .stages.language import older_config
 from .stages.latents import Latents, load_tokenizers
 from .stages.plans import caption_words
@@ -73,19 +73,34 @@ def load_language(folder: Path) -> MotionLanguageModel:
     return model.eval()
 
 
-def spread(totals: np.ndarray, scripts: Sequence[str], replications: int, seed: int) -> dict[str, float]:
-    """Perplexity from nats and counts (N, 2) of turns, and half of its 95 % interval: whole scripts drawn anew."""
+def spread(
+    totals: np.ndarray,
+    scripts: Sequence[str],
+    replications: int,
+    seed: int,
+    against: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Perplexity from nats and counts (N, 2) of turns, and half of its 95 % interval: whole scripts drawn anew.
+
+    Args:
+        against: of the same turns; the ratio of both perplexities is taken, of the same scripts every time.
+    """
     names = {name: i for i, name in enumerate(dict.fromkeys(scripts))}
-    sums = np.zeros((len(names), 2))
-    np.add.at(sums, [names[name] for name in scripts], totals)
+    columns = totals if against is None else np.concatenate([totals, against], axis=1)
+    sums = np.zeros((len(names), columns.shape[1]))
+    np.add.at(sums, [names[name] for name in scripts], columns)
     rng = np.random.default_rng(seed)
+
+    def value(rows: np.ndarray) -> float:
+        means = rows[0::2] / np.maximum(rows[1::2], 1)
+        return float(np.exp(means[0] - (means[1] if against is not None else 0.0)))
+
     drawn = [sums[rng.integers(len(sums), size=len(sums))].sum(0) for _ in range(max(replications, 2) * 10)]
-    values = [np.exp(nats / max(count, 1)) for nats, count in drawn]
-    nats, count = sums.sum(0)
+    whole = sums.sum(0)
     return {
-        "mean": float(np.exp(nats / max(count, 1))),
-        "half": 1.96 * float(np.std(values)),
-        "tokens": float(count),
+        "mean": value(whole),
+        "half": 1.96 * float(np.std([value(rows) for rows in drawn])),
+        "tokens": float(whole[1]),
     }
 
 
@@ -129,35 +144,35 @@ class Measuring:
 
     # -- how well what happened is foretold --------------------------------------------------------
 
-    def _spread(self, totals: np.ndarray) -> dict[str, float]:
-        return spread(totals, self.scripts, self.options.replications, self.options.seed)
-
-    def perplexities(self) -> dict[str, dict[str, float]]:
-        """Of motion (both parts' tokens) and of what is said (word pieces), by model and by what it is told."""
-        found: dict[str, dict[str, float]] = {}
+    def perplexities(self) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+        """Of motion (both parts' tokens) and of what is said (word pieces), by model and by what it is told; and the
+        ratio of stage 3's to stage 2's."""
+        totals: dict[str, np.ndarray] = {}
         for name, told in (("line", GIVEN), ("directed", DIRECTED), ("spelled", SPELLED)):
-            self.progress("stage 3 foretells", len(found), 4)
+            self.progress("stage 3 foretells", len(totals), 5)
             losses = turn_losses(self.model, self.batch, self.turns, told)
             if told.spelled:
-                found["stage 3, text"] = self._spread(losses["text"])
-                if "voice" in losses:
-                    found["stage 3, voice"] = self._spread(losses["voice"])
+                totals |= {f"stage 3, {kind}": losses[kind] for kind in ("text", "voice") if kind in losses}
             else:
-                for kind in {"line": ("motion", "reaction"), "directed": ("motion",)}[name]:
-                    found[f"stage 3, {kind}, {name}"] = self._spread(losses[kind])
+                kinds = ("motion", "reaction") if name == "line" else ("motion",)
+                totals |= {f"stage 3, {kind}, {name}": losses[kind] for kind in kinds}
         prompts: dict[str, tuple[str, Callable[[Exchange], str]]] = {
             "stage 2, motion, line": ("motion", lambda turn: turn.turn.text),
             "stage 2, motion, directed": ("motion", lambda turn: turn.turn.motion.text),
             "stage 2, reaction, line": ("reaction", lambda turn: turn.turn.text),
         }
-        for name, (kind, prompt) in prompts.items():
-            self.progress("stage 2 foretells", len(found), 8)
-            found[name] = self._spread(
-                np.array([self._planned(turn, kind, prompt(turn)) for turn in self.turns])
-            )
-        found["stage 2, text"] = self._spread(np.array([self._told(turn) for turn in self.turns]))
-        found["unigrams of training, text"] = self._spread(self._unigrams())
-        return found
+        for i, (name, (kind, prompt)) in enumerate(prompts.items()):
+            self.progress("stage 2 foretells", i, len(prompts))
+            totals[name] = np.array([self._planned(turn, kind, prompt(turn)) for turn in self.turns])
+        totals["stage 2, text"] = np.array([self._told(turn) for turn in self.turns])
+        totals["unigrams of training, text"] = self._unigrams()
+        keys = (self.scripts, self.options.replications, self.options.seed)
+        ratios = {
+            name.removeprefix("stage 3, "): spread(of, *keys, totals[name.replace("3", "2", 1)])
+            for name, of in totals.items()
+            if name.startswith("stage 3") and name.replace("3", "2", 1) in totals
+        }
+        return {name: spread(of, *keys) for name, of in totals.items()}, ratios
 
     def _codes(self, turn: Exchange, kind: str) -> Codes:
         """The motion that is asked about."""
@@ -271,9 +286,8 @@ class Measuring:
             length, seed = len(next(iter(codes.values()))), self.options.seed + i
             row: dict[str, Features] = {}
             for name, told in (("line", GIVEN), ("directed", DIRECTED)):
-                planner.conversation = self.batch.beginning(turn)
-                self.batch.line(planner.conversation, turn, told)
-                planner.conversation.word("moves")
+                planner.conversation = self._asked(turn, told)
+                planner.without = self._asked(turn, GIVEN) if told.directed else self._unsaid(turn)
                 anything = something(self.model.config.text_width)
                 written = write_motion(planner, self.model.config, anything, length, seed)
                 row[f"stage 3, {name}"] = decoded(self.tokenizers, written)
@@ -287,6 +301,21 @@ class Measuring:
             for name, features in row.items():
                 made.setdefault(name, []).append(features)
         return turns, made
+
+    def _asked(self, turn: Exchange, told: Told) -> Conversation:
+        """A conversation up to the motion of a turn."""
+        made = self.batch.beginning(turn)
+        self.batch.line(made, turn, told)
+        made.word("moves")
+        return made
+
+    def _unsaid(self, turn: Exchange) -> Conversation:
+        """The same without the line: led away from it, motion goes with what is said, not only with who is there and
+        what was before, as it goes with a direction where it is led away from the rest."""
+        made = self.batch.beginning(turn)
+        made.word(self.batch.words.emotions)  # neutral
+        made.word("moves")
+        return made
 
     def _captured(self, text: str) -> Features:
         """The training motion whose caption is nearest to a text."""
@@ -388,6 +417,7 @@ def measure_chat(
         BadInput: a folder is not what it should be, or there are too few turns.
     """
     measuring = Measuring(config, options, progress)
+    perplexity, ratios = measuring.perplexities()
     return {
         "settings": {
             "split": options.split,
@@ -396,7 +426,8 @@ def measure_chat(
             "replications": options.replications,
             "seed": options.seed,
         },
-        "perplexity": measuring.perplexities(),
+        "perplexity": perplexity,
+        "perplexity_to_stage_2": ratios,
         "timing": measuring.timing(),
         "precision": measuring.precision(),
     }
@@ -412,6 +443,8 @@ def page(numbers: dict[str, Any]) -> str:
     lines = [f"{settings['turns']} turns of {settings['scripts']} scripts ({settings['split']})."]
     lines += ["", "| what is foretold | perplexity of a token |", "|---|---|"]
     lines += [f"| {name} | {shown(one, 1)} |" for name, one in numbers["perplexity"].items() if one["tokens"]]
+    lines += ["", "| the same against stage 2 | ratio |", "|---|---|"]
+    lines += [f"| {name} | {shown(one)} |" for name, one in numbers["perplexity_to_stage_2"].items()]
     lines += ["", "| onset of the reaction | mean error, s |", "|---|---|"]
     lines += [f"| {name} | {shown(one)} |" for name, one in numbers["timing"].items()]
     judges = [name for name in precision if name not in ("turns", "chance")]

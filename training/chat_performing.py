@@ -25,9 +25,11 @@ SAMPLING = Sampling(temperature=1.0, top_p=0.95, plan_guidance=2.0)
 
 class ChatPlanner(TorchPlanner):
     """Writes motion within a conversation: where :func:`..backend.planning.plan` gives a prompt, the model reads
-    ``conversation`` in its place; where it gives none, for guidance, nothing."""
+    ``conversation`` in its place; where it gives none, for guidance, ``without``: what the answer is led away from,
+    or nothing."""
 
     conversation: Conversation
+    without: Conversation | None = None
 
     def __init__(self, language: MotionLanguageModel, batch: ChatBatch) -> None:
         super().__init__(language, language.embedding.weight.device)
@@ -41,9 +43,15 @@ class ChatPlanner(TorchPlanner):
         empty = TextEmbedding(text.tokens[:, :1], np.zeros((len(told), 1), bool))
         state = super().plan_start(empty, length, task, **more)
         assert state.prefix is not None
-        context, _ = embed_chats(self._language, self._batch.collated([self.conversation]))
-        context = context.expand(len(told), -1, -1).to(state.prefix.dtype)
-        there = self._send(np.repeat(told[:, None], context.shape[1], axis=1)).long()
+        one, _ = embed_chats(self._language, self._batch.collated([self.conversation]))
+        context = torch.zeros(len(told), *one.shape[1:], dtype=state.prefix.dtype, device=one.device)
+        there = torch.zeros(context.shape[:2], dtype=state.mask.dtype, device=one.device)
+        rows = self._send(told)
+        context[rows], there[rows] = one[0].to(context.dtype), 1
+        if self.without is not None:
+            # Ends where the other ends, and is the shorter one.
+            other, _ = embed_chats(self._language, self._batch.collated([self.without]))
+            context[~rows, -other.shape[1] :], there[~rows, -other.shape[1] :] = other[0].to(context.dtype), 1
         state.prefix = torch.cat([context, state.prefix], dim=1)
         state.mask = torch.cat([there, state.mask], dim=1)
         return state

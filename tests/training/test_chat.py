@@ -392,6 +392,12 @@ def test_it_trains_goes_on_and_is_measured(
     assert 1 < perplexity["stage 3, voice"]["mean"] < 200
     assert perplexity["stage 3, text"]["tokens"] == perplexity["unigrams of training, text"]["tokens"]
     assert 1 < perplexity["stage 3, motion, line"]["mean"] < 20, "of nine and nine tokens, hardly trained"
+    assert set(numbers["perplexity_to_stage_2"]) == {
+        "motion, line",
+        "motion, directed",
+        "reaction, line",
+        "text",
+    }
     # In these scripts every reaction comes after half a second.
     assert numbers["timing"]["mean of training"]["mean"] == pytest.approx(0.0, abs=1e-9)
     judged = numbers["precision"]["captions of the nearest motion"]
@@ -403,6 +409,8 @@ def test_perplexity_and_its_spread_by_hand() -> None:
     found = chat_metrics.spread(totals, ["a", "a", "b"], 5, 0)
     assert found["mean"] == pytest.approx(2.0) and found["half"] == pytest.approx(0.0, abs=1e-9)
     assert found["tokens"] == 9
+    ratio = chat_metrics.spread(totals, ["a", "a", "b"], 5, 0, totals * [2, 1])
+    assert ratio["mean"] == pytest.approx(0.5) and ratio["half"] == pytest.approx(0.0, abs=1e-9)
     unequal = chat_metrics.spread(np.array([[8.0, 2], [1.0, 2]]), ["a", "b"], 20, 0)
     assert unequal["mean"] == pytest.approx(np.exp(9 / 4)) and unequal["half"] > 1
 

@@ -239,23 +239,27 @@ def reconstruction(model: SpeechTokenizer, speech: Speech, mean: np.ndarray) -> 
     """Mean error of a band in dB where somebody speaks, of recordings (of speakers that training has not heard).
 
     Returns:
-        ``mel_db`` of the codes; ``unquantised_db`` of the latents; ``first_db`` of the first level alone; ``other_voice_db``
-        of the codes said in the voice of another speaker; of baselines, ``mean_db`` the mean of training and
+        ``mel_db`` of the codes; ``unquantised_db`` of the latents; ``first_db`` of the first level alone;
+        ``other_recording_db`` where the voice is told by another recording of the speaker, ``other_voice_db`` of the
+        codes said in the voice of another speaker, as far as there are others; of baselines, ``mean_db`` the mean of training and
         ``speaker_mean_db`` the speaker's own; ``perplexity`` of the first level's codes.
     """
     device = model.tokenizer.mean.device
     errors: dict[str, list[Any]] = {}
     used = []
     speakers = list(speech.by_speaker)
-    for one in speech.recordings:
+    for i, one in enumerate(speech.recordings):
         frames = len(one.mel) // model.stride * model.stride
         if not frames or not one.heard[:frames].any():
             continue
         mel = np.asarray(one.mel[:frames], np.float32)
-        # The other is the next speaker's first recording: always the same one.
+        told = [one.voice]
+        own = speech.by_speaker[one.speaker]
+        # Always the same others: the next recording, and the first of the next speaker.
+        told.append(speech.recordings[own[(own.index(i) + 1) % len(own)]].voice)
         after = speakers[(speakers.index(one.speaker) + 1) % len(speakers)]
-        other = speech.recordings[speech.by_speaker[after][0]].voice
-        voice, foreign = (torch.from_numpy(v).to(device)[None] for v in (one.voice, other))
+        told.append(speech.recordings[speech.by_speaker[after][0]].voice)
+        voice, again, foreign = (torch.from_numpy(v).to(device)[None] for v in told)
         latents = model.encode(torch.from_numpy(mel).to(device)[None], voice)
         found = model.quantize(latents)
         used.append(found.codes[0, :, 0])
@@ -263,8 +267,12 @@ def reconstruction(model: SpeechTokenizer, speech: Speech, mean: np.ndarray) -> 
             "mel_db": model.decode(found.latents, voice),
             "unquantised_db": model.decode(latents, voice),
             "first_db": model.decode(model.tokenizer.embed(found.codes[..., 0]), voice),
-            "other_voice_db": model.decode(found.latents, foreign),
         }
+        if len(own) > 1:
+            coded_again = model.quantize(model.encode(torch.from_numpy(mel).to(device)[None], again))
+            answers["other_recording_db"] = model.decode(coded_again.latents, again)
+        if len(speakers) > 1:
+            answers["other_voice_db"] = model.decode(found.latents, foreign)
         decoded = {name: value[0].cpu().numpy() for name, value in answers.items()}
         decoded |= {"mean_db": mean[None], "speaker_mean_db": one.voice[None, :MELS]}
         heard = one.heard[:frames]
