@@ -53,6 +53,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--distance", type=float, default=1.4, help="metres between the two, 0.8 to 2.5 (default: 1.4)"
     )
+    parser.add_argument(
+        "--by",
+        choices=("generation", "retrieval"),
+        default="generation",
+        help="what bodies are made of: by the pack, or clips that are found in --library (default: generation)",
+    )
+    parser.add_argument(
+        "--library",
+        type=Path,
+        metavar="DIR",
+        help="a folder of clips, or a store with captions, for --by retrieval",
+    )
     parser.add_argument("--no-touches", action="store_true", help="leave handshakes, high fives and hugs out")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same scene (default: 0)")
     parser.add_argument(

@@ -22,6 +22,8 @@ SCRIPT = "ANNA\nHi.\n\nBEN\nHo.\n"
         (SCRIPT, ["--seed", "-1"], "The seed must be"),
         (SCRIPT, ["--voice", "CARL=x"], "with a speaker of the screenplay (ANNA, BEN)"),
         (SCRIPT, ["--voices", "nowhere"], "cannot be read"),
+        (SCRIPT, ["--by", "retrieval"], "Retrieval needs a library"),
+        (SCRIPT, ["--library", "clips"], "a library is for retrieval"),
         (SCRIPT, ["--render", "film.avi"], "must end in .mp4"),
         (SCRIPT, ["--render", "film.mp4", "--resolution", "big"], "Resolution must look like"),
         (SCRIPT, ["--render", "film.mp4", "--blender", "/no/such/blender"], "There is no program"),
