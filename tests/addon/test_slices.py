@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -14,6 +15,7 @@ from understudy.addon.process import slices
 from understudy.addon.process.slices import Steps, Work, aside
 from understudy.addon.takes import preview
 from understudy.backend.errors import BadInput, JobFailed
+from understudy.backend.motion import npz
 from understudy.backend.motion.clip import Clip
 
 
@@ -111,3 +113,29 @@ def test_in_background_aside_computes_at_once() -> None:
     count, thread = in_slices(aside(threading.current_thread))
     assert count == 0
     assert thread is threading.main_thread()
+
+
+def _selected(body: bpy.types.Object) -> list[str]:
+    posed = "select" in bpy.types.PoseBone.bl_rna.properties
+    return [bone.name for bone in (body.pose.bones if posed else body.data.bones) if bone.select]
+
+
+def test_the_timeline_has_keys_to_show(body: bpy.types.Object) -> None:
+    """It lists the keys of selected bones: all of them are, unless somebody has chosen some."""
+    bones = body.pose.bones if "select" in bpy.types.PoseBone.bl_rna.properties else body.data.bones
+    for bone in bones:
+        bone.select = False
+    keying.key_clip(body, swaying(), name="x", start_frame=1, scene_fps=30.0)
+    assert len(_selected(body)) == 55
+    for bone in bones:
+        bone.select = bone.name == "head"
+    keying.key_clip(body, swaying(), name="x", start_frame=1, scene_fps=30.0)
+    assert _selected(body) == ["head"]
+
+
+def test_scripts_get_the_result_when_the_operator_returns(
+    window: None, tmp_path: Path, body: bpy.types.Object
+) -> None:
+    npz.write_clip(swaying(600), tmp_path / "sway.npz")
+    assert bpy.ops.understudy.import_npz(filepath=str(tmp_path / "sway.npz")) == {"FINISHED"}
+    assert body.animation_data.action.frame_range[1] == 480  # of 24 a second
