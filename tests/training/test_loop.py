@@ -190,10 +190,14 @@ def test_the_key_processes_starts_them(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def recipes() -> list[Path]:
     """The YAML files of the stages (a pack's recipe is none)."""
-    return sorted(path for path in CONFIGS.glob("*/*.yaml") if path.stem != "pack")
+    return sorted(
+        path for path in CONFIGS.glob("*/*.yaml") if path.stem != "pack" and path.parent.name != "multimodal"
+    )
 
 
 def stage_of(path: Path) -> str:
+    if path.stem in stage_command.STAGES:
+        return path.stem
     name = path.stem.split("_")[0]
     return "tokenizer" if name == "decoder" else name
 
@@ -202,7 +206,11 @@ def network(name: str, config: Any) -> nn.Module | None:
     """The stage's network; ``None`` for stages whose sizes need more than their configuration."""
     if name == "tokenizer":
         return PartTokenizer(TokenizerConfig(features=SIZES[config.part], **config.model))
-    if name in ("language", "instruction"):
+    if name == "speech_tokenizer":
+        module = import_module("understudy.training.speech_model")
+        sizes = TokenizerConfig(features=80, norm="frame", **config.model)
+        return module.SpeechTokenizer(module.SpeechTokenizerConfig(tokenizer=sizes, speaker=config.speaker))
+    if name in ("language", "instruction", "chat"):
         parts = dict.fromkeys(config.tokenizers, 512)
         return MotionLanguageModel(LanguageConfig(parts=parts, text_width=WIDTH, **config.model))
     if name == "diffusion":
