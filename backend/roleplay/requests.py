@@ -162,7 +162,7 @@ def wish_of(sentence: str, names: Collection[str] = ()) -> Wish | None:
 
 
 def _wish(doing: str) -> Wish:
-    doing = re.sub(r"^(come|go) (here|over here|over)$", r"\1 closer", doing)
+    doing = re.sub(r"^come (here|over here|over)\b", "come closer", doing)
     doing = re.sub(r"^take a seat|^have a seat", "sit down", doing)
     doing = re.sub(r"\bsit$", "sit down", doing)
     words = doing.split()
