@@ -18,7 +18,7 @@ from ...backend.motion.clip import Clip, resample, rotate_world
 from ...backend.motion.skeleton import J0
 from ...backend.protocol.wire import Dialogue, dialogue_of
 from ..body.bodymap import SMPL_TO_BLENDER, BodyMap, why_not_editable
-from ..body.builtin import add_body
+from ..body.builtin import add_body, prepared
 from ..keying.keying import extend_scene, keyed, scene_rate, wear
 from ..process.slices import Steps, aside
 from ..takes.preview import KEYS_KEY, digesting
@@ -63,6 +63,8 @@ def acting(order: Order, result: Any) -> Steps[tuple[list[bpy.types.Object], lis
         UnderstudyError: the answer is no dialogue, or a body is gone; the scene is as it was.
     """
     told, clips = yield from aside(_read, result)
+    if not all(order.bodies):
+        yield from aside(prepared)  # what a new body is made of takes a second the first time
     scene = _scene(order)
     before = selection()
     cast = Cast([])
