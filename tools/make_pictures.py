@@ -47,7 +47,7 @@ def main() -> int:
         "DISPLAY": args.display,
         "HOME": os.path.expanduser("~"),
         "LIBGL_ALWAYS_SOFTWARE": "1",
-        "UNDERSTUDY_PYTHON": args.python,
+        **({"UNDERSTUDY_PYTHON": args.python} if args.python else {}),
         "UNDERSTUDY_LANGUAGE": args.language,
     }
     screen = subprocess.Popen(

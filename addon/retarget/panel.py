@@ -91,11 +91,11 @@ class UNDERSTUDY_PT_retarget(bpy.types.Panel):
         layout: bpy.types.UILayout, rig: bpy.types.Object, settings: bpy.types.PropertyGroup, width: int
     ) -> None:
         mapping = stored(rig)
-        row = layout.row(align=True)
         if mapping is None:
-            row.label(text="Not looked at yet", icon="QUESTION")
-            row.operator("understudy.recognise_rig", icon="VIEWZOOM")
+            layout.label(text="Not looked at yet", icon="QUESTION")
+            layout.operator("understudy.recognise_rig", icon="VIEWZOOM")
             return
+        row = layout.row(align=True)
         family = mapping.label or t("Unknown rig")
         row.label(text=t(f"{family}, {mapping.confidence:.0%} sure"), icon="CHECKMARK", translate=False)
         row.operator("understudy.recognise_rig", text="", icon="FILE_REFRESH")

@@ -102,12 +102,12 @@ def showing(
     shown, returned = current(body), False
     if shown is not None and (yield from editing(shown)):
         shown.use_fake_user = True
-    held = state.held if shown is not None and span is not None else None
-    if held is not None:
+    held = state.held
+    if shown is not None and span is not None and held is not None:
         base = yield from digesting(shown)
         waits = yield from digesting(held)
         returned = base != span.base == waits
-    if returned:
+    if returned and shown is not None:
         # What is spliced into must be what plays, in the rotation modes of its keys.
         _play(body, held, state.slot)
         _set_pose(body, json.loads(state.pose or "{}"))
