@@ -16,11 +16,12 @@ from ..dialogue.emotions import style_of
 from ..protocol.chat import Character, Remembered
 from .answers import Words
 from .character import Fact, facts_of, listed
+from .content import NEGATIVE, content, denies
 from .intents import SURE, Guess, Intents
 from .manners import ASKS, NO, PHRASES, SAID_BEFORE, UNKNOWN_TOPIC, WEARY, YES, temperament_of
 from .remembering import Scene, name_in, recounted, retold, tells
 from .requests import Wish, wish_of
-from .wording import PASTS, ended, sentences
+from .wording import ended, sentences
 
 RELATED, CLOSE = 0.3, 0.5
 """Cosines from which a fact answers a question, and from which it does without a word in common."""
@@ -42,7 +43,6 @@ _OF_USER = re.compile(
     r"\b(?:do|did|am|have|was|can|could) i\b(?! (?:do|ask|help|come|go|sit|see|call|have|get|talk))|\b(?:is|are|was|were) my\b",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"\b(not|never|no|n't|don't|hate|without|neither|dislike)\b|n't\b", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(he|she|it|they|him|her|them|his|its|their|that|this)\b", re.IGNORECASE)
 TOPICS = {
     "home": re.compile(
@@ -56,127 +56,6 @@ TOPICS = {
     "age": re.compile(r"\b(years old|born in \d+|my age|\w+ years of age|turned \w+)\b", re.IGNORECASE),
 }
 """Words of facts that answer what everybody asks."""
-_EMPTY = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "but",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "with",
-        "by",
-        "from",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "am",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-        "may",
-        "might",
-        "i",
-        "you",
-        "he",
-        "she",
-        "it",
-        "we",
-        "they",
-        "me",
-        "him",
-        "her",
-        "us",
-        "them",
-        "my",
-        "your",
-        "his",
-        "its",
-        "our",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "what",
-        "which",
-        "who",
-        "whom",
-        "when",
-        "where",
-        "why",
-        "how",
-        "not",
-        "no",
-        "yes",
-        "so",
-        "very",
-        "really",
-        "just",
-        "also",
-        "too",
-        "if",
-        "then",
-        "than",
-        "there",
-        "here",
-        "about",
-        "any",
-        "some",
-        "ever",
-        "please",
-        "tell",
-        "know",
-        "think",
-        "like",
-        "much",
-        "many",
-        "get",
-        "got",
-        "go",
-        "one",
-        "thing",
-        "something",
-        "anything",
-        "all",
-        "more",
-        "most",
-        "your",
-        "yours",
-        "mine",
-        "s",
-        "t",
-        "m",
-        "re",
-        "ve",
-        "ll",
-        "d",
-    ]
-)
-_STEMS = {past: verb for verb, past in PASTS.items()} | {
-    "grew": "grow", "grown": "grow", "found": "find", "left": "leave", "kept": "keep", "born": "birth", "lost": "lose",
-    "met": "meet", "told": "tell", "wrote": "writ", "written": "writ", "write": "writ", "slept": "sleep", "saw": "see", "seen": "see",
-    "dug": "dig", "built": "build", "bought": "buy", "taught": "teach", "learnt": "learn", "died": "die", "lived": "live",
-    "lives": "live", "living": "live",
-}  # fmt: skip
 _LATE = {
     2: "second",
     3: "third",
@@ -382,9 +261,9 @@ class _Turn:
     def _nearest_fact(self, sentence: str) -> tuple[Fact | None, float]:
         if not self.facts:
             return None, 0.0
-        wanted = _content(sentence)
+        wanted = content(sentence)
         scores = self.intents.scores(sentence, [fact.text for fact in self.facts])
-        common = np.array([len(wanted & _content(fact.text)) for fact in self.facts])
+        common = np.array([len(wanted & content(fact.text)) for fact in self.facts])
         taste = np.array([fact.kind in ("likes", "dislikes") for fact in self.facts])
         if re.search(r"\b(like|love|enjoy|hate|dislike|care|favou?rite)\b", sentence.lower()):
             taste = -taste.astype(float)
@@ -493,7 +372,7 @@ class _Turn:
 
     def _unknown(self, sentence: str) -> None:
         """Not known: said in a general way at first, later of the very word that was asked about."""
-        words = [word for word in re.findall(r"[^\W_]+", sentence) if _content(word)]
+        words = [word for word in re.findall(r"[^\W_]+", sentence) if content(word)]
         said = all(self.scene.count(phrase) for phrase in PHRASES["unknown"][self.tone])
         if said and words:
             made = [
@@ -510,11 +389,11 @@ class _Turn:
         if fact is None:
             self._unknown(sentence)
             return
-        yours = re.search(r"\byou(r|rs)?\b", sentence, re.IGNORECASE) or _content(sentence) & _content(
+        yours = re.search(r"\byou(r|rs)?\b", sentence, re.IGNORECASE) or content(sentence) & content(
             fact.text
         )
         if _YES_NO.match(sentence) and yours and not re.search(r"\b(or|i|we)\b", sentence, re.IGNORECASE):
-            no = _denies(fact.text, sentence) != bool(_NEGATIVE.search(sentence))
+            no = denies(fact.text, sentence) != bool(NEGATIVE.search(sentence))
             if fact.kind == "dislikes":
                 no = not re.search(r"hate|dislike|annoy|afraid", sentence.lower())
             if re.search(r"hate|dislike", sentence.lower()) and fact.kind == "likes":
@@ -601,7 +480,7 @@ class _Turn:
                 self.made.say(f"I know that {listed(parts)}", emotion=self._glad())
             return bool(parts)
         best, score = self.intents.nearest(sentence, told)
-        common = best >= 0 and bool(_content(sentence) & _content(told[best]))
+        common = best >= 0 and bool(content(sentence) & content(told[best]))
         if best < 0 or score < (RECALLED if common else CLOSE):
             return False
         self._stated(f"You told me that {retold(told[best])}.", self._glad())
@@ -750,24 +629,6 @@ _GOING = (
     "hop",
     "limp",
 )
-
-
-def _denies(fact: str, question: str) -> bool:
-    """Whether a fact says no before it comes to what is asked about."""
-    wanted = _content(question)
-    found = _NEGATIVE.search(fact)
-    before = fact[: found.start()] if found else ""
-    return found is not None and not wanted & _content(before)
-
-
-def _content(text: str) -> set[str]:
-    """Words that say something, roughly stemmed."""
-    found = set()
-    for word in re.findall(r"[^\W_]+", text.lower()):
-        if word not in _EMPTY:
-            stem = _STEMS.get(word) or re.sub(r"(ings?|ed|er|es|s|ly)$", "", word)
-            found.add(stem if len(stem) > 2 else word)
-    return found
 
 
 def _the(name: str) -> str:
