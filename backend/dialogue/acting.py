@@ -35,7 +35,7 @@ from .laying import laid_over
 from .listening import listens
 from .reacting import Reaction, reactions, reacts, signs
 from .resting import hanging
-from .standing import tall
+from .standing import squared, tall
 from .touching import Touch, closeness, contact, touched
 from .turns import RATE, Turn
 
@@ -144,7 +144,9 @@ def act(
                 if name in one.doing.who and one.doing.kind in ("nod", "shake")
             ],
         )
-        clips.append(tall(clip, 1.0 - gaussian(_busy(done, name, len(clip)).astype(float), 0.2 * FPS)))
+        clips.append(
+            tall(squared(clip), 1.0 - gaussian(_busy(done, name, len(clip)).astype(float), 0.2 * FPS))
+        )
         warnings += [f"{name}: {warning}" for warning in voice.warnings]
     report("place", 0, 1)
     pair, placed = _apart(clips[0], clips[1], distance)

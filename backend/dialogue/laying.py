@@ -13,7 +13,7 @@ from ..speech.movements import least_jerk
 
 EASE = 0.45
 """Seconds in which it is begun, and ended."""
-TURNED = np.radians(25.0)
+TURNED = np.radians(8.0)
 """Radians that the hips may turn over feet that stand."""
 AWAY = 0.12
 """Metres that they may leave the middle between the feet."""

@@ -52,6 +52,8 @@ RISE = np.radians(0.7)
 """The chest with it."""
 STRETCHED, HIGHER = 0.992, 0.04
 """Of a leg's length, from hip to ankle of somebody who stands; metres that a body is raised for it, at most."""
+AWAY = np.radians(10.0)
+"""Radians that hips turn to the side at most: somebody who talks to somebody faces them."""
 _BODY = 22
 _KNEES = [INDEX["left_knee"], INDEX["right_knee"]]
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
@@ -130,6 +132,21 @@ def tall(clip: Clip, free: np.ndarray) -> Clip:
     poses = np.array(clip.poses, np.float64)
     poses[:, :_BODY] = body
     return clip.replace(poses=poses, trans=trans)
+
+
+def squared(clip: Clip) -> Clip:
+    """The clip of somebody who stands, whose hips turn away from their mean direction by less than :data:`AWAY`."""
+    body = np.array(clip.poses[:, :_BODY], np.float64)
+    joints, world = forward_kinematics(body, clip.trans)
+    facing = rotations.heading(world[:, 0])
+    mean = np.arctan2(np.sin(facing).mean(), np.cos(facing).mean())
+    away = rotations.wrap_angle(facing - mean)
+    back = rotations.yaw_matrix(AWAY * np.tanh(away / AWAY) - away)
+    body[:, 0] = rotations.matrix_to_axis_angle(back @ world[:, 0])
+    plant(body, clip.trans, joints, world)
+    poses = np.array(clip.poses, np.float64)
+    poses[:, :_BODY] = body
+    return clip.replace(poses=poses)
 
 
 def _alive(clip: Clip, rng: np.random.Generator) -> Clip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.backend.dialogue.bodies import standing as posed
-from understudy.backend.dialogue.standing import performed, standing, stretch
+from understudy.backend.dialogue.standing import performed, squared, standing, stretch
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.skeleton import INDEX
 
@@ -50,3 +50,13 @@ def test_another_prompt_is_tried_where_the_first_shows_nobody_upright() -> None:
 
     clip = performed(generate, 60, 0)
     assert len(asked) == 2 and np.linalg.norm(clip.poses[:, INDEX["left_knee"]], axis=-1).max() < 0.6
+
+
+def test_hips_face_where_they_faced_over_feet_that_stay() -> None:
+    clip = posed(120)
+    poses = np.array(clip.poses)
+    poses[:, 0, 1] = 0.4 * np.sin(np.arange(120) / 12.0)
+    found = squared(clip.replace(poses=poses))
+    assert np.degrees(np.abs(found.poses[:, 0, 1] - poses[:, 0, 1].mean())).max() < 10.5
+    before, after = (one.joints()[:, ANKLES] for one in (clip.replace(poses=poses), found))
+    assert np.linalg.norm(after - before, axis=-1).max() < 0.01
