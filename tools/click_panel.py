@@ -155,7 +155,7 @@ class Window:
                     self.known[wanted] = (x, y)
                     return x, y
         # Names of properties stand on the left, small buttons on the right; the tabs lie outside.
-        for share in (0.68, 0.25, 0.89, 0.47):
+        for share in (0.68, 0.25, 0.89, 0.47, 0.135):
             x = left + int(share * (width - 20))
             for y in range(top + 12, top + height - 4, 9):
                 for text in self.under(x, y):
