@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
-from .decoding import decoded
 from .direction import keys
 from .direction.direct import Direction
 from .direction.seams import softened
@@ -16,24 +14,26 @@ from .direction.standing import without_way
 from .engines.base import OutOfMemory
 from .engines.choose import load_engine
 from .errors import Cancelled
-from .known import Known
-from .log import logger
-from .memo import Memo
 from .motion.clip import Clip, place_at_origin, sampled
 from .motion.features import clip_from_features, features_from_clip
 from .motion.skeleton import INDEX
-from .pack_config import read_config
-from .packs import Pack, find_pack
-from .performing import Talk, perform
-from .sections import playing
+from .packs.config import read_config
+from .packs.finding import Pack, find_pack
+from .packs.known import Known
+from .performance.composing import KNOWN_AFTER, KNOWN_BEFORE, Composer, Given
+from .performance.decoding import decoded
+from .performance.memo import Memo
+from .performance.sections import playing
+from .performance.telling import guidance, hear, tell
+from .performance.understanding import Performance, facts, understood
+from .performance.voices import Talk, perform
+from .performance.windows import Performer
+from .process.log import logger
 from .speech.face import with_face
 from .speech.face_model import FILE as FACE
 from .speech.face_model import FaceModel, FaceMover, MadeFace
 from .speech.gestures import gesture
 from .speech.manner import Manner
-from .telling import guidance, hear, tell
-from .understanding import Performance, facts, understood
-from .windows import Performer
 
 if TYPE_CHECKING:
     from .protocol.messages import GenerateParams

@@ -3,7 +3,7 @@
 OMP_NUM_THREADS=1 .venv/bin/python benchmarks/gestures.py VOICE ... [--pack NAME|DIR] [--seeds N] [--captured CLIP.npz]
 
 A voice is any recording; voices of a synthesiser do (``espeak-ng -v en-gb -w a.wav "..."``). The numbers are those of
-``understudy-train speech-metrics`` (training/speech_metrics.py), beside the mean of the same with the voice shifted
+``understudy-train speech-metrics`` (training/evaluation/speech_metrics.py), beside the mean of the same with the voice shifted
 against the motion. What counts as moving is measured on a captured talker where one is given (with its recording beside
 it as ``CLIP.wav``, whose own numbers are told too), else on the clips themselves.
 """
@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from understudy.backend.motion.npz import read_clip
 from understudy.backend.pipeline import load_pipeline
 from understudy.backend.speech.audio import read_all
-from understudy.training.speech_metrics import Heard
-from understudy.training.talkers import Measuring, Talker, perform, voices
+from understudy.training.evaluation.speech_metrics import Heard
+from understudy.training.evaluation.talkers import Measuring, Talker, perform, voices
 
 SHOWN = ("bc_syllables", "follows", "pauses", "jaw")
 

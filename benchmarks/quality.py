@@ -34,8 +34,8 @@ def columns(pack: str) -> dict[str, str]:
 
 def sentence(pack: str) -> str:
     """All of it in one line."""
-    from understudy.backend.pack_config import read_config
-    from understudy.backend.packs import find_pack
+    from understudy.backend.packs.config import read_config
+    from understudy.backend.packs.finding import find_pack
 
     found = find_pack(pack)
     steps = read_config(found.path).sampling.steps
@@ -46,7 +46,7 @@ def sentence(pack: str) -> str:
 def _metrics(pack: str) -> dict[str, Any]:
     import tomllib
 
-    from understudy.backend.packs import find_pack
+    from understudy.backend.packs.finding import find_pack
 
     card = tomllib.loads((find_pack(pack).path / "pack.toml").read_text(encoding="utf-8"))
     return dict(card.get("metrics", {}))

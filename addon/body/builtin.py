@@ -222,7 +222,7 @@ class Prepared(NamedTuple):
     starts: np.ndarray
     """(F,) first corner of each face."""
     zones: np.ndarray
-    """(F,) index into :data:`.mannequin.ZONES`."""
+    """(F,) index into :data:`..body.mannequin.ZONES`."""
     groups: list[list[tuple[float, list[int]]]]
     """For each of the 55 joints its weights, and the vertices that have them."""
     shapes: dict[str, np.ndarray]

@@ -1,6 +1,6 @@
 """The built-in body: a mannequin made in code around the skeleton, skinned and coloured by zones.
 
-No bpy here: the result is plain arrays, and :mod:`.body` puts them into Blender. Axes and units are the
+No bpy here: the result is plain arrays, and :mod:`..mannequin.body` puts them into Blender. Axes and units are the
 clip's (Y up, facing +Z, metres, rest pose with the model's origin at the chest).
 """
 

@@ -1,7 +1,7 @@
 """The figure: where flesh lies around the skeleton's rest joints.
 
 Only the left half (x >= 0) is described; the mannequin mirrors it. Axes and units are the clip's:
-Y up, facing +Z, metres, the rest pose of :mod:`..backend.motion.skeleton`. Girths and breadths follow the
+Y up, facing +Z, metres, the rest pose of :mod:`...addon.backend.motion.skeleton`. Girths and breadths follow the
 adult means of NASA-STD-3000 (1995) and Winter, between the sexes, for a stature of 1.73 m.
 """
 

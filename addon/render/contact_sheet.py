@@ -47,7 +47,7 @@ def contact_sheet(
         caption: the line above; the clip's prompt by default.
         count: how many moments.
         tile: width and height of each, pixels.
-        engine, samples, threads: as for :func:`.render.render`.
+        engine, samples, threads: as for :func:`..render.render.render`.
     """
     import bpy
     from PIL import Image, ImageDraw, ImageFont
@@ -111,7 +111,7 @@ def line_up(
         out: the ``.png`` to write.
         count: how many figures.
         resolution: of the picture, pixels.
-        engine, samples, threads: as for :func:`.render.render`.
+        engine, samples, threads: as for :func:`..render.render.render`.
     """
     import bpy
 

@@ -47,7 +47,7 @@ def job_of(
         body: who is filmed; its meshes come along.
         out: the .mp4 or .png.
         folder: an empty one.
-        engine, resolution, samples, follow: as in :mod:`.render` and :mod:`.scene`.
+        engine, resolution, samples, follow: as in :mod:`..render.render` and :mod:`.scene`.
         sound: let the film have the scene's sound strips.
         frame: of a picture.
     """

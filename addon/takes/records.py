@@ -104,7 +104,7 @@ def add(
         files: their names in the folder of takes.
         name: for the takes and the Action.
         start: the scene frame of the first pose.
-        settings: the panel's, as :func:`.properties.remember` gives them.
+        settings: the panel's, as :func:`..takes.properties.remember` gives them.
         voice: what they go with.
         span: what is new of them, where keys of the body's Action are to stay.
 

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..allocation import keep_freed_memory
 from ..errors import BadInput, JobFailed, UnderstudyError
+from ..process.allocation import keep_freed_memory
 from . import generate, render
 from .batch_groups import grouped
 from .batch_workers import Results, in_processes, in_ray, places
@@ -186,7 +186,7 @@ class Batch:
         return {**result, "seconds": round(time.monotonic() - began, 3)}
 
     def _do(self, job: BatchJob, clips: Any) -> dict[str, Any]:
-        from ..known import warnings_of
+        from ..packs.known import warnings_of
 
         with self._request(job) as (args, params):
             targets = self._clips(job, args)
@@ -233,7 +233,7 @@ class Batch:
         return render_arguments(job.render, clip, out, speech=args.speech, blender=self.blender)
 
     def _pipeline(self, pack: str, device: str, engine: str) -> Any:
-        from .. import worker
+        from ..process import worker
 
         key = (pack, device, engine)
         if key not in self._pipelines:

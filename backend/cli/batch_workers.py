@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import machine
-from ..allocation import keep_freed_memory
 from ..errors import BadInput, JobFailed
+from ..process import machine
+from ..process.allocation import keep_freed_memory
 from .common import Staged
 from .jobs import BatchJob
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import BadInput, JobFailed
-from ..machine import has_module
+from ..process.machine import has_module
 from ..protocol.child import BLENDER_VARIABLE, inside_blender, module_command
 
 

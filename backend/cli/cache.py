@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..caches import cache_folder, cache_size, clear_cache
+    from ..process.caches import cache_folder, cache_size, clear_cache
 
     if args.clear:
         clear_cache()

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     first = len(talk.turns)
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from ..packs import find_pack
+        from ..packs.finding import find_pack
         from ..pipeline import Pipeline
 
         pipeline = Pipeline(find_pack(args.pack), args.device, args.engine)

@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     clip = load_clip(args.clip)
     # torch is imported here, so that a wrong file is answered at once.
-    from ..describing import describe_clip
+    from ..performance.describing import describe_clip
     from ..pipeline import load_pipeline
 
     pipeline = load_pipeline(args.pack, args.device, args.engine)

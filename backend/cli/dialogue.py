@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from ..dialogue.fountain import read_screenplay
     from ..dialogue.making import Asked, check, make
     from ..dialogue.voices import recordings_of
-    from ..packs import find_pack
+    from ..packs.finding import find_pack
 
     if (args.by == "retrieval") != (args.library is not None):
         raise BadInput(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import machine
 from ..errors import UnderstudyError
-from ..log import log_folder
+from ..process import machine
+from ..process.log import log_folder
 from ..protocol.child import run_quietly
 from .blender import find_blender
 from .common import print_json
@@ -107,7 +107,7 @@ def _text_encoder() -> Check:
 
 
 def _packs() -> Iterator[Check]:
-    from ..packs import pack_folders, read_pack, user_folder
+    from ..packs.finding import pack_folders, read_pack, user_folder
 
     folders = list(pack_folders())
     if not folders:
@@ -148,7 +148,7 @@ def _blender(asked: str | None) -> Iterator[Check]:
 
 
 def _folders() -> Iterator[Check]:
-    from ..packs import user_folder
+    from ..packs.finding import user_folder
 
     places: tuple[tuple[str, Callable[[], Path]], ...] = (
         ("log folder", log_folder),

@@ -16,8 +16,8 @@ from .common import Bar, Staged, check_target, output_dialect, print_json, save_
 
 if TYPE_CHECKING:
     from ..motion.clip import Clip
+    from ..process.worker import LoadPipeline, ReportStep
     from ..protocol.messages import GenerateParams
-    from ..worker import LoadPipeline, ReportStep
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -107,7 +107,7 @@ def request_of(args: argparse.Namespace) -> GenerateParams:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..known import warnings_of
+    from ..packs.known import warnings_of
 
     params = request_of(args)
     dialect = output_dialect(args.out, args.dialect)
@@ -185,7 +185,7 @@ def perform(params: GenerateParams, bar: ReportStep, load: LoadPipeline | None =
         bar: told about stages and steps.
         load: makes the pipeline of a pack; by default a fresh one.
     """
-    from ..worker import load_shipped
+    from ..process.worker import load_shipped
 
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")

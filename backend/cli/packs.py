@@ -23,11 +23,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..errors import BadInput
-    from ..known import amounts, read_list
-    from ..packs import list_packs, user_folder
+    from ..packs.finding import list_packs, user_folder
+    from ..packs.known import amounts, read_list
 
     if args.install is not None:
-        from ..pack_files import install_pack
+        from ..packs.files import install_pack
 
         installed = install_pack(args.install)
         print_json(_facts(installed)) if args.json else print(
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     if args.remove is not None:
-        from ..pack_files import remove_pack
+        from ..packs.files import remove_pack
 
         remove_pack(args.remove)
         print_json({"removed": args.remove}) if args.json else print(f"{args.remove} is removed.")
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(pack: Any) -> dict[str, Any]:
     from ..errors import BadInput
-    from ..known import read_list
+    from ..packs.known import read_list
 
     facts = dataclasses.asdict(pack)
     facts.pop("files")

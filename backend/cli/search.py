@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.library:
         if not folder.is_dir():
             raise BadInput(f"The folder {folder} does not exist.", field="library")
-    from ..packs import find_pack
-    from ..searching import Library, text_encoder
+    from ..packs.finding import find_pack
+    from ..search.searching import Library, text_encoder
 
     library = Library(find_pack(args.pack), text_encoder())
     with Bar(not args.json) as bar:

@@ -11,6 +11,6 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..server import serve
+    from ..process.server import serve
 
     serve()

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..motion.clip import Clip
-from ..performing import Talk, perform
+from ..performance.sections import single
+from ..performance.telling import guidance, hear, tell
+from ..performance.voices import Talk, perform
+from ..performance.windows import Performer
 from ..pipeline import Pipeline
 from ..protocol.fields import SECONDS
 from ..protocol.messages import GenerateParams
-from ..sections import single
 from ..speech.manner import Manner
 from ..speech.voice import TALKING, Voice
-from ..telling import guidance, hear, tell
-from ..windows import Performer
 from .acting import Body, Perform
 from .laying import stays
 from .standing import TRIES, performed

@@ -14,7 +14,7 @@ from ..errors import BadInput
 from ..motion.clip import Clip, resample
 from ..motion.features import FPS
 from ..motion.reading import read_motion
-from ..searching import Library
+from ..search.searching import Library
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..cleaning import cleaned
 from ..motion import rotations
 from ..motion.clip import Clip
 from ..motion.contacts import detect_contacts
@@ -21,6 +20,7 @@ from ..motion.features import FPS
 from ..motion.join import KeyPose, hit_poses
 from ..motion.loop import loop as make_loop
 from ..motion.skeleton import J0
+from ..performance.cleaning import cleaned
 from ..protocol.direction import ROUNDED, Constraints
 from ..protocol.fields import SECONDS
 from . import paths

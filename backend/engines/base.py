@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..conditions import Conditions
+from ..performance.conditions import Conditions
 from ..text import TextEmbedding
 
 
@@ -29,7 +29,7 @@ class Engine(Protocol):
         ...
 
     def plan_text(self, prompts: list[str]) -> TextEmbedding:
-        """Prompts as :func:`~..planning.plan` takes them: :meth:`encode_text`'s, or, where a pretrained model
+        """Prompts as :func:`~..performance.planning.plan` takes them: :meth:`encode_text`'s, or, where a pretrained model
         is the planner's base, its own words (B, W)."""
         ...
 

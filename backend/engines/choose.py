@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import machine
 from ..errors import BadInput, JobFailed
-from ..log import logger
-from ..pack_config import PackConfig
+from ..packs.config import PackConfig
+from ..process import machine
+from ..process.log import logger
 from .base import Engine
 from .frugal import Frugal
 from .onnx_weights import GRAPHS, INDEX

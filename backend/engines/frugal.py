@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..conditions import Conditions, Pair
-from ..log import logger
+from ..performance.conditions import Conditions, Pair
+from ..process.log import logger
 from ..text import TextEmbedding
 from .base import Engine, OutOfMemory
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..conditions import Conditions, Pair
 from ..errors import JobFailed
 from ..models.diffusion_config import HALVES
 from ..models.eight_bits import restored
-from ..pack_config import PackConfig
+from ..packs.config import PackConfig
+from ..performance.conditions import Conditions, Pair
 from ..text import TextEmbedding
 from .codes import first_codes
 from .onnx_planner import OnnxPlanner

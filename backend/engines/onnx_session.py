@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from .. import machine
 from ..errors import BadInput, JobFailed
-from ..log import logger
+from ..process import machine
+from ..process.log import logger
 from .onnx_weights import evaluate
 
 PROVIDERS = {

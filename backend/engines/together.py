@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..conditions import Conditions, Pair
 from ..errors import Cancelled
-from ..planning import aligned
+from ..performance.conditions import Conditions, Pair
+from ..performance.planning import aligned
 from ..text import TextEmbedding
 from .base import Engine
 

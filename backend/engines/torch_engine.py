@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..conditions import Conditions
 from ..errors import BadInput
 from ..models.compact import restored
 from ..models.diffusion import Denoiser, Words
 from ..models.language import MotionLanguageModel
 from ..models.tokenizer import PartTokenizer
-from ..pack_config import PackConfig
-from ..pieces import FILE, read_pieces, word_ids
+from ..packs.config import PackConfig
+from ..performance.conditions import Conditions
+from ..performance.pieces import FILE, read_pieces, word_ids
 from ..text import TextEmbedding, TextEncoder, normalize_prompt
 from .torch_planner import TorchPlanner
 

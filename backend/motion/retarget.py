@@ -9,7 +9,7 @@ arms, legs, hands and fingers are turned so that their directions agree, for wha
 (T, A, legs apart); so they agree in every frame. The trunk, the neck and the shoulders have no such turn:
 an upright trunk is upright in both, and bending a character's own spine to ours would deform it. Feet are
 turned about the vertical alone, their soles stay level. It is the method of
-``training/retarget.py``, the other way round.
+``training/retargeting/retarget.py``, the other way round.
 
 Chains that differ in length share the rotation: spine and neck bones lie between ours, twist bones take
 their part of the turn about the limb. The root's path is scaled by the length of the legs.

@@ -118,7 +118,7 @@ def test_no_console_window_flashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_half_a_pack_is_not_taken_for_a_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("platformdirs")  # not in a bare Blender
-    from understudy.backend import packs
+    from understudy.backend.packs import finding as packs
 
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "pack.toml").write_text(
@@ -301,7 +301,7 @@ def test_nothing_is_written_into_the_extension(body: bpy.types.Object) -> None:
     bpy.ops.understudy.accept_take()
     assert files() <= before | {p for p in files() if ".tmp" in p.name}
     pytest.importorskip("platformdirs")  # not in a bare Blender
-    from understudy.backend import log
+    from understudy.backend.process import log
 
     assert not log.log_folder().resolve().is_relative_to(preferences.PACKAGE_DIR.resolve())
     assert client.packs.licences

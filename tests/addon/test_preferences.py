@@ -152,7 +152,8 @@ def test_what_is_written_lies_outside_the_extension(monkeypatch: pytest.MonkeyPa
     package = preferences.PACKAGE_DIR.resolve()
     assert not Path(take_files.folder()).resolve().is_relative_to(package)
     pytest.importorskip("platformdirs")  # not in a bare Blender
-    from understudy.backend import caches, log, packs
+    from understudy.backend.packs import finding as packs
+    from understudy.backend.process import caches, log
 
     for folder in (caches.cache_folder(), log.log_folder(), packs.user_folder()):
         assert not folder.resolve().is_relative_to(package)

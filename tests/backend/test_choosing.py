@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from understudy.backend.choosing import MOST, choice
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.style import Ranks, measure_clip
+from understudy.backend.performance.choosing import MOST, choice
 
 
 def swinging(hertz: float, reach: float) -> Clip:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.style import measure_clip
-from understudy.backend.pace import frames_to_perform, pace, played
+from understudy.backend.performance.pace import frames_to_perform, pace, played
 
 UNIT = st.floats(0, 1)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from understudy.backend import caches, pack_files, packs
 from understudy.backend.cli.main import main
 from understudy.backend.errors import BadInput, JobFailed
+from understudy.backend.packs import files as pack_files
+from understudy.backend.packs import finding as packs
+from understudy.backend.process import caches
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from understudy.backend import packs
 from understudy.backend.errors import BadInput
-from understudy.backend.packs import find_pack, list_packs
+from understudy.backend.packs import finding as packs
+from understudy.backend.packs.finding import find_pack, list_packs
 
 WEIGHTS = b"weights" * 1000
 

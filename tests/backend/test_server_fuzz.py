@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
+from understudy.backend.process.server import Server
 from understudy.backend.protocol import framing
-from understudy.backend.server import Server
 
 VALUES = (
     st.none()

@@ -14,13 +14,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.backend import worker
 from understudy.backend.cli import batch, render
 from understudy.backend.cli.junit import junit
 from understudy.backend.cli.main import main
 from understudy.backend.errors import JobFailed
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import read_clip
+from understudy.backend.process import worker
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from understudy.backend import worker
 from understudy.backend.cli.main import main
 from understudy.backend.errors import JobFailed
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import read_clip, write_clip
+from understudy.backend.process import worker
 
 
 class FakePipeline:
@@ -341,7 +341,8 @@ def test_convert_refuses_impossible_rates(run: Run, clip_file: Path, tmp_path: P
 
 
 def test_doctor_names_what_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.backend import machine, packs
+    from understudy.backend.packs import finding as packs
+    from understudy.backend.process import machine
 
     monkeypatch.setattr(packs, "pack_folders", lambda: iter(()))
     real = machine.installed_version
@@ -357,7 +358,7 @@ def test_doctor_names_what_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_doctor_is_content_with_one_engine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.backend import machine
+    from understudy.backend.process import machine
 
     monkeypatch.setattr(machine, "engines", lambda: {"onnx": "1.23"})
     code, text, _ = run("doctor", "--blender", "/no/such/blender", "--json")
@@ -366,7 +367,7 @@ def test_doctor_is_content_with_one_engine(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_packs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.backend import packs
+    from understudy.backend.packs import finding as packs
 
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -386,7 +387,7 @@ def test_packs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_packs_tells_what_each_knows(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from understudy.backend import packs
+    from understudy.backend.packs import finding as packs
 
     known = {
         "threshold": 0.5,

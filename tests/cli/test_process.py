@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from understudy import __version__
-from understudy.backend.packs import SHIPPED
+from understudy.backend.packs.finding import SHIPPED
 from understudy.backend.protocol.child import inside_blender, module_command, run_quietly
 
 NEEDS_PACK = pytest.mark.skipif(not (SHIPPED / "open" / "pack.toml").is_file(), reason="no trained pack here")

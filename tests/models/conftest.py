@@ -16,11 +16,11 @@ from understudy.backend.models.language import TASKS, LanguageConfig, MotionLang
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import SIZES, features_from_clip
-from understudy.backend.pack_config import Sampling
-from understudy.backend.pieces import FILE, learn_pieces
+from understudy.backend.packs.config import Sampling
+from understudy.backend.performance.pieces import FILE, learn_pieces
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.pack import DataSource, PackRecipe, write_pack
+from understudy.training.packing.pack import DataSource, PackRecipe, write_pack
 from understudy.training.stages.diffusion import training_alphas
 
 TOKENIZERS = ("lower_trans", "upper", "hands")

@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from understudy.backend.alignment_space import FILE, AlignmentSpace, stretches
 from understudy.backend.errors import BadInput
 from understudy.backend.models.alignment import VIEWS, Alignment
 from understudy.backend.models.alignment_config import AlignmentConfig
 from understudy.backend.models.compact import compact, restored
 from understudy.backend.motion.clip import resample
-from understudy.backend.packs import find_pack, read_pack
+from understudy.backend.packs.finding import find_pack, read_pack
+from understudy.backend.search.alignment_space import FILE, AlignmentSpace, stretches
 from understudy.backend.text import WIDTH, TextEmbedding
 
 from .conftest import _swaying

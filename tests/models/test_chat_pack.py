@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.backend.describing import describe_clip
 from understudy.backend.dialogue.emotions import EMOTIONS
 from understudy.backend.models.chat_words import ChatConfig
 from understudy.backend.models.language import TASKS
+from understudy.backend.performance.describing import describe_clip
 from understudy.backend.pipeline import load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from understudy.backend.conditions import NAMES, Conditions, Guidance
 from understudy.backend.errors import BadInput
 from understudy.backend.models.diffusion import HALVES, Denoiser, DiffusionConfig, Words
+from understudy.backend.performance.conditions import NAMES, Conditions, Guidance
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams, parse
 from understudy.backend.text import TextEmbedding

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from understudy.backend import describing
 from understudy.backend.cli.main import main
-from understudy.backend.describing import describe_clip, tell
 from understudy.backend.models.language import TASKS
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import write_clip
-from understudy.backend.pieces import END, learn_pieces, read_pieces
+from understudy.backend.performance import describing
+from understudy.backend.performance.describing import describe_clip, tell
+from understudy.backend.performance.pieces import END, learn_pieces, read_pieces
+from understudy.backend.performance.planning import no_text
 from understudy.backend.pipeline import Pipeline, load_pipeline
-from understudy.backend.planning import no_text
 
 from .conftest import _swaying
 

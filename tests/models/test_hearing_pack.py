@@ -13,6 +13,7 @@ from understudy.backend.errors import BadInput
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.expressions import CHANNELS
 from understudy.backend.motion.skeleton import INDEX
+from understudy.backend.performance.telling import hear
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 from understudy.backend.speech.face_model import FILE, OUTPUTS, WIDTH, FaceModel
@@ -20,7 +21,6 @@ from understudy.backend.speech.features import features_of
 from understudy.backend.speech.hearing import HEARD
 from understudy.backend.speech.voice import Voice
 from understudy.backend.speech.words import Word
-from understudy.backend.telling import hear
 
 from ..speech.voices import RATE, speak
 from .conftest import TOKENIZERS, make_pack

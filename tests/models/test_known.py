@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from understudy.backend.errors import BadInput, UnderstudyError
-from understudy.backend.known import EMBEDDINGS, LIST, Known, amounts, content_words, read_list
 from understudy.backend.motion.npz import clip_from_bytes
-from understudy.backend.packs import find_pack, read_pack
+from understudy.backend.packs.finding import find_pack, read_pack
+from understudy.backend.packs.known import EMBEDDINGS, LIST, Known, amounts, content_words, read_list
 from understudy.backend.pipeline import Pipeline, load_pipeline
+from understudy.backend.process.worker import Job, Worker
 from understudy.backend.protocol.messages import GenerateParams, GenerateResult
-from understudy.backend.worker import Job, Worker
 from understudy.training.cli import main
 from understudy.training.data.prepare import write_index
-from understudy.training.known import collect, write_known
+from understudy.training.packing.known import collect, write_known
 
 from .conftest import KNOWN, TOKENIZERS, item
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.backend import cleaning, decoding
-from understudy.backend.decoding import decoded
 from understudy.backend.motion.cleanup import clean_up_with_report
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import clip_from_features, features_from_clip
 from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import CONTACT_JOINTS
+from understudy.backend.performance import cleaning, decoding
+from understudy.backend.performance.decoding import decoded
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from understudy.backend.memo import Memo, digest, state_of
 from understudy.backend.motion.npz import clip_to_bytes
+from understudy.backend.performance.memo import Memo, digest, state_of
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from understudy.backend.conditions import Guidance
 from understudy.backend.models.compact import compact, restored
 from understudy.backend.models.diffusion import Denoiser, DiffusionConfig
 from understudy.backend.models.language import MotionLanguageModel
@@ -17,8 +16,9 @@ from understudy.backend.models.schedule import ddim, sampling_steps
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import FIELDS, SIZES, features_from_clip
-from understudy.backend.planning import choose
-from understudy.backend.refining import Refiner
+from understudy.backend.performance.conditions import Guidance
+from understudy.backend.performance.planning import choose
+from understudy.backend.performance.refining import Refiner
 from understudy.backend.text import TextEncoder, normalize_prompt
 from understudy.training.stages.diffusion import training_alphas
 from understudy.training.stages.geometry import chain_positions, integrate_root

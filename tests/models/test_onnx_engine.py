@@ -16,9 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from understudy.backend import machine
-from understudy.backend.conditions import Conditions
-from understudy.backend.describing import clip_codes, describe_clip, tell
 from understudy.backend.engines.choose import choose
 from understudy.backend.engines.codes import first_codes
 from understudy.backend.engines.onnx_engine import OnnxEngine
@@ -29,13 +26,16 @@ from understudy.backend.errors import BadInput, JobFailed
 from understudy.backend.models.eight_bits import SCALE, compacted, restored
 from understudy.backend.models.language_config import TASKS
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
-from understudy.backend.packs import SHIPPED
+from understudy.backend.packs.finding import SHIPPED
+from understudy.backend.performance.conditions import Conditions
+from understudy.backend.performance.describing import clip_codes, describe_clip, tell
+from understudy.backend.performance.planning import aligned, no_text
 from understudy.backend.pipeline import Pipeline, load_pipeline
-from understudy.backend.planning import aligned, no_text
+from understudy.backend.process import machine
 from understudy.backend.protocol.child import PACKAGE_DIR, child_environment, module_command
 from understudy.backend.protocol.messages import GenerateParams
 from understudy.backend.text import TextEmbedding, TextEncoder
-from understudy.training.export_onnx import export_pack, export_text, pack_graphs
+from understudy.training.packing.export_onnx import export_pack, export_text, pack_graphs
 
 Engines = tuple[OnnxEngine, TorchEngine]
 TORCH_ALONE = (
@@ -189,8 +189,8 @@ def test_tokenizers_of_every_kind_have_graphs(tmp_path: Path, norm: str, activat
 
     from understudy.backend.engines.onnx_session import Session
     from understudy.backend.engines.onnx_weights import read_weights
-    from understudy.training.export_onnx import shapes_of
     from understudy.training.graphs.tokenizer import decoder_graph, encoder_graph
+    from understudy.training.packing.export_onnx import shapes_of
 
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"norm": norm, "activation": activation, "rates": 3, "depth": 3, "down": 1}

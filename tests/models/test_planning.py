@@ -12,9 +12,9 @@ import torch
 from understudy.backend.errors import BadInput
 from understudy.backend.models.language import MotionLanguageModel
 from understudy.backend.models.language_config import TASKS, LanguageConfig, delayed_grid
-from understudy.backend.pack_config import Sampling
+from understudy.backend.packs.config import Sampling
+from understudy.backend.performance.planning import log_softmax, plan
 from understudy.backend.pipeline import Pipeline, load_pipeline
-from understudy.backend.planning import log_softmax, plan
 from understudy.backend.text import TextEmbedding
 
 LENGTH = 10

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.backend import clip_index, searching
 from understudy.backend.cli.main import main
 from understudy.backend.errors import BadInput, Cancelled
 from understudy.backend.motion.bvh import clip_to_bvh
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import clip_to_bytes, write_clip
-from understudy.backend.packs import read_pack
+from understudy.backend.packs.finding import read_pack
 from understudy.backend.pipeline import Pipeline, load_pipeline
+from understudy.backend.process.tasks import perform
 from understudy.backend.protocol.library import DescribeParams, SearchParams
 from understudy.backend.protocol.messages import parse
-from understudy.backend.searching import Library
-from understudy.backend.tasks import perform
+from understudy.backend.search import clip_index, searching
+from understudy.backend.search.searching import Library
 from understudy.backend.text import WIDTH, TextEmbedding
 
 from .conftest import _swaying

@@ -10,7 +10,7 @@ import pytest
 
 from understudy.backend.engines.together import CPU_ROWS, perform_together
 from understudy.backend.errors import BadInput, Cancelled
-from understudy.backend.memo import Memo
+from understudy.backend.performance.memo import Memo
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from understudy.backend import windows
 from understudy.backend.errors import Cancelled
-from understudy.backend.joining import Joined
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.kinematics import forward_kinematics
+from understudy.backend.performance import windows
+from understudy.backend.performance.joining import Joined
 from understudy.backend.pipeline import Pipeline, load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 

@@ -18,11 +18,11 @@ from understudy.backend.models.alignment import VIEWS, Alignment, AlignmentConfi
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.npz import write_clip
 from understudy.backend.text import WIDTH
-from understudy.training import retrieval
 from understudy.training.cli import main
+from understudy.training.corpus.dataset import Motion, Segment
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import Motion, Segment
+from understudy.training.evaluation import retrieval
 from understudy.training.stages import alignment, common
 from understudy.training.stages.common import load_config
 
@@ -343,7 +343,7 @@ def test_it_learns_which_words_go_with_which_motion(store: Path, tmp_path: Path)
         )
     )
     trained = retrieval.load_alignment(tmp_path / "out")
-    from understudy.training.dataset import load_corpus
+    from understudy.training.corpus.dataset import load_corpus
     from understudy.training.stages.latents import CaptionEmbeddings
 
     segments = load_corpus(store, mirrored=False, extended=False).split("val").segments

@@ -26,7 +26,7 @@ from understudy.training.data.interx_texts import (
     read_vote,
     verdict,
 )
-from understudy.training.llm import Endpoint
+from understudy.training.words.llm import Endpoint
 
 from .makers import interx as maker
 from .makers.interx import SHAKE

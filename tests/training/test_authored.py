@@ -12,7 +12,7 @@ from understudy.backend.motion.kinematics import forward_kinematics
 from understudy.backend.motion.skeleton import INDEX
 from understudy.training.data.authored import GESTURES, VERSIONS, convert, jobs
 from understudy.training.data.raw import Raw
-from understudy.training.recognise import UPPER, Body, gait
+from understudy.training.evaluation.recognise import UPPER, Body, gait
 
 HERE = Path(__file__)
 

@@ -16,7 +16,7 @@ from understudy.training.data import bandai_namco
 from understudy.training.data.bandai_namco import REPEATS, VAL, Phrases, convert
 from understudy.training.data.job import Job
 from understudy.training.data.raw import Raw
-from understudy.training.verify import bone_angles, left_is_left, standing_feet
+from understudy.training.retargeting.verify import bone_angles, left_is_left, standing_feet
 
 from .makers import bandai_namco as maker
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.text import TextEncoder
-from understudy.training.captioning import bleu, measure_captions, similarity
+from understudy.training.evaluation.captioning import bleu, measure_captions, similarity
 
 WALK, JUMP = ["a person walks forward slowly"], ["a man jumps up and down", "someone is jumping"]
 

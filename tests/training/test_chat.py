@@ -16,14 +16,14 @@ from understudy.backend.models.chat_words import DELAYS, MARKS, ChatConfig, dela
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.language_config import Vocabulary
 from understudy.backend.motion.npz import write_clip
-from understudy.backend.pieces import learn_pieces
-from understudy.training import chat_metrics
-from understudy.training.chat_turns import Exchange, Performances, Voices, emotion_index, exchanges
+from understudy.backend.performance.pieces import learn_pieces
 from understudy.training.cli import main
+from understudy.training.corpus.chat_turns import Exchange, Performances, Voices, emotion_index, exchanges
+from understudy.training.corpus.dataset import load_corpus
 from understudy.training.data.item import Item
 from understudy.training.data.multimodal.script import Character, Performed, Script, Turn, json_of
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import load_corpus
+from understudy.training.evaluation import chat_metrics
 from understudy.training.stages import tokenizer
 from understudy.training.stages.chats import PIECE, TEXT, WORD, ChatBatch, ChatMix, Told
 from understudy.training.stages.common import load_config

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
-from understudy.training import cospeech
+from understudy.training.evaluation import cospeech
 
 FPS = 30.0
 

@@ -13,11 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput, JobFailed
-from understudy.training import embeddings
 from understudy.training.cli import main
 from understudy.training.data.item import Item
-from understudy.training.embeddings import build, merge, part_of, plain, read_captions, read_table, search
 from understudy.training.formats.streamed import StreamWriter, read_blocks
+from understudy.training.words import embeddings
+from understudy.training.words.embeddings import (
+    build,
+    merge,
+    part_of,
+    plain,
+    read_captions,
+    read_table,
+    search,
+)
 
 from .makers.vposer import write_store
 

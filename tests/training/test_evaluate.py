@@ -16,14 +16,14 @@ from understudy.backend.motion.features import FPS, features_from_clip
 from understudy.backend.motion.npz import write_clip
 from understudy.backend.motion.skeleton import PARTS
 from understudy.backend.pipeline import load_pipeline
-from understudy.training import cases, reconstruct, text_metrics
 from understudy.training.cli import main
+from understudy.training.corpus.dataset import Motion, Segment
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import Motion, Segment
-from understudy.training.metrics import plausibility
-from understudy.training.paraphrase import paraphrases
-from understudy.training.summary import headline, physics_table, report, tables
+from understudy.training.evaluation import cases, reconstruct, text_metrics
+from understudy.training.evaluation.metrics import plausibility
+from understudy.training.evaluation.summary import headline, physics_table, report, tables
+from understudy.training.words.paraphrase import paraphrases
 
 from .makers.tiny_pack import make_alignment, make_pack
 

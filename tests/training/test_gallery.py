@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from understudy.backend.machine import has_module
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import FPS
-from understudy.training import gallery
+from understudy.backend.process.machine import has_module
 from understudy.training.cli import main
+from understudy.training.evaluation import gallery
 
 from .makers.tiny_pack import make_pack
 

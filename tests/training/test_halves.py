@@ -12,8 +12,8 @@ from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import FPS
 from understudy.backend.motion.skeleton import INDEX
 from understudy.backend.protocol.messages import GenerateParams
-from understudy.training import halves
-from understudy.training.recognise import LOWER, SIDES, UPPER, Body, gait, told_of, trust, turns
+from understudy.training.evaluation import halves
+from understudy.training.evaluation.recognise import LOWER, SIDES, UPPER, Body, gait, told_of, trust, turns
 
 FRAMES = 120
 SIGN = {"left": 1.0, "right": -1.0}

@@ -11,28 +11,28 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from understudy.backend.describing import tell
 from understudy.backend.engines.torch_planner import TorchPlanner
 from understudy.backend.errors import BadInput
 from understudy.backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.features import SIZES, features_from_clip
 from understudy.backend.motion.npz import write_clip
-from understudy.backend.pack_config import Sampling
-from understudy.backend.pieces import FILE, learn_pieces, read_pieces, word_ids
-from understudy.backend.planning import plan
+from understudy.backend.packs.config import Sampling
+from understudy.backend.performance.describing import tell
+from understudy.backend.performance.pieces import FILE, learn_pieces, read_pieces, word_ids
+from understudy.backend.performance.planning import plan
 from understudy.training.cli import main
+from understudy.training.corpus.dataset import Corpus, Motion, Segment
+from understudy.training.corpus.styles import SegmentStyles, StyleDropout
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import Corpus, Motion, Segment
-from understudy.training.instructions import PHRASINGS, instructions
 from understudy.training.stages import instruction, language
 from understudy.training.stages.common import load_config
 from understudy.training.stages.language import plan_loss
 from understudy.training.stages.latents import Latents
 from understudy.training.stages.plans import PlanBatch, Plans, TaskMix
 from understudy.training.stages.wording import Captions, Wording
-from understudy.training.styles import SegmentStyles, StyleDropout
+from understudy.training.words.instructions import PHRASINGS, instructions
 
 from .test_stages import gait
 

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from understudy.backend.errors import BadInput, JobFailed
-from understudy.training import llm
 from understudy.training.data.interx_texts import AnnotationSettings
-from understudy.training.llm import Chat, Endpoint, Question, messages, read_config
+from understudy.training.words import llm
+from understudy.training.words.llm import Chat, Endpoint, Question, messages, read_config
 
 Reply = tuple[int, Any, dict[str, str]]
 

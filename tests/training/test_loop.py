@@ -24,14 +24,14 @@ from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.features import SIZES
 from understudy.backend.text import WIDTH
 from understudy.training.commands import stage as stage_command
+from understudy.training.corpus.dataset import Corpus, Motion, Segment
 from understudy.training.data.metadata import Emotion, EnhancedMetadata
-from understudy.training.dataset import Corpus, Motion, Segment
-from understudy.training.paraphrase import paraphrases
 from understudy.training.stages import parallel, wording
 from understudy.training.stages.common import load_config, set_up, train
 from understudy.training.stages.language import plan_loss
 from understudy.training.stages.latents import Latents
 from understudy.training.stages.plans import PlanBatch, Plans, TaskMix
+from understudy.training.words.paraphrase import paraphrases
 
 from .makers import loop
 from .makers.loop import fit, settings
@@ -207,7 +207,7 @@ def network(name: str, config: Any) -> nn.Module | None:
     if name == "tokenizer":
         return PartTokenizer(TokenizerConfig(features=SIZES[config.part], **config.model))
     if name == "speech_tokenizer":
-        module = import_module("understudy.training.speech_model")
+        module = import_module("understudy.training.speech.model")
         sizes = TokenizerConfig(features=80, norm="frame", **config.model)
         return module.SpeechTokenizer(module.SpeechTokenizerConfig(tokenizer=sizes, speaker=config.speaker))
     if name in ("language", "instruction", "chat"):

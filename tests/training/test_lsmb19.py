@@ -18,7 +18,7 @@ from understudy.training.data import lsmb19
 from understudy.training.data.job import Job
 from understudy.training.data.kinect_frame import Frame, detect
 from understudy.training.data.raw import Raw
-from understudy.training.verify import left_is_left, standing_feet
+from understudy.training.retargeting.verify import left_is_left, standing_feet
 
 from .makers import lsmb19 as maker
 from .makers.ntu import camera, person

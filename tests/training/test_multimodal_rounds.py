@@ -24,7 +24,7 @@ from understudy.training.data.multimodal.motions import MotionLibrary
 from understudy.training.data.multimodal.run import run
 from understudy.training.data.multimodal.script import Script, read_scripts
 from understudy.training.data.multimodal.settings import Profile, ScriptSettings
-from understudy.training.llm import Endpoint, Question
+from understudy.training.words.llm import Endpoint, Question
 
 from .makers import multimodal as maker
 from .makers.multimodal import BagOfWords, answered, turn, write_store

@@ -21,7 +21,7 @@ from understudy.training.data.multimodal.run import run
 from understudy.training.data.multimodal.scenarios import Beat, check, load
 from understudy.training.data.multimodal.script import Script, fountain_of, read_scripts
 from understudy.training.data.multimodal.settings import Profile, ScriptSettings, read_profiles
-from understudy.training.llm import read_config
+from understudy.training.words.llm import read_config
 
 from .makers.multimodal import BagOfWords, write_store
 
@@ -183,7 +183,7 @@ def test_the_other_hand_is_no_match(tmp_path: Path) -> None:
 def test_embeddings_of_another_store_are_refused(store: Path, tmp_path: Path) -> None:
     from understudy.training.data.item import Item
     from understudy.training.data.parquet import TableWriter
-    from understudy.training.embeddings import build
+    from understudy.training.words.embeddings import build
 
     path = build(store, tmp_path / "e", encoder=BagOfWords)
     assert MotionLibrary(store, tmp_path, embeddings=path, encoder=BagOfWords).splits == {"train", "val"}

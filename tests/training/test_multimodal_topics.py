@@ -35,7 +35,7 @@ from understudy.training.data.multimodal.topics import (
     read_topics,
     without_doubles,
 )
-from understudy.training.llm import Endpoint, read_config
+from understudy.training.words.llm import Endpoint, read_config
 
 from .test_llm import Server, server
 

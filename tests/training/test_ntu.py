@@ -18,7 +18,7 @@ from understudy.training.data.job import Converted, Job
 from understudy.training.data.ntu_rgbd import Sample, actions
 from understudy.training.data.raw import Raw
 from understudy.training.formats import ntu
-from understudy.training.verify import left_is_left, standing_feet
+from understudy.training.retargeting.verify import left_is_left, standing_feet
 
 from .makers import ntu as maker
 

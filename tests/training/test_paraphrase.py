@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.training.actions import action_of
 from understudy.training.data.captions import mirror_caption
-from understudy.training.inflection import FORMS, VERBS, base_of, inflect
-from understudy.training.paraphrase import (
+from understudy.training.words.actions import action_of
+from understudy.training.words.inflection import FORMS, VERBS, base_of, inflect
+from understudy.training.words.paraphrase import (
     EVALUATION,
     TRAINING,
     evaluation_caption,

@@ -28,8 +28,8 @@ from understudy.training.data.item import Item
 from understudy.training.data.metadata import EnhancedMetadata, MotionStyle
 from understudy.training.data.parquet import TableWriter
 from understudy.training.data.store import INDEX as INDEX_FILE
-from understudy.training.degrade import Degradation, dropped, jumped, noisy
-from understudy.training.pose_layout import (
+from understudy.training.refinement.degrade import Degradation, dropped, jumped, noisy
+from understudy.training.refinement.pose_layout import (
     CANONICAL,
     CANONICAL_V1,
     LAYOUTS,
@@ -39,7 +39,7 @@ from understudy.training.pose_layout import (
     smplx_poses,
     with_smplx_poses,
 )
-from understudy.training.refine import Refiner, Windows, resampled
+from understudy.training.refinement.refine import Refiner, Windows, resampled
 from understudy.training.stages import refiner as stage
 
 SIZES = {"window": 32, "channels": 16, "width": 32, "layers": 1, "heads": 2, "feed_forward": 32}

@@ -11,7 +11,7 @@ from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.grounding import foot_heights, ground
 from understudy.backend.motion.rotations import axis_angle_to_matrix, geodesic_angle
 from understudy.backend.motion.skeleton import INDEX, J0, NUM_JOINTS, rest_joints
-from understudy.training.repair import remove_spikes
+from understudy.training.retargeting.repair import remove_spikes
 
 STANDING = -(rest_joints()[INDEX["left_ankle"], 1] - 0.08)
 

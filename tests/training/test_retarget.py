@@ -17,8 +17,8 @@ from understudy.training.data.job import Job
 from understudy.training.data.raw import Raw
 from understudy.training.data.sets import OPEN, jobs_of, source_of
 from understudy.training.formats.source import SourceMotion
-from understudy.training.retarget import Drive, Foot, Rig, leg_length, retarget
-from understudy.training.verify import bone_angles, left_is_left, standing_feet
+from understudy.training.retargeting.retarget import Drive, Foot, Rig, leg_length, retarget
+from understudy.training.retargeting.verify import bone_angles, left_is_left, standing_feet
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 

@@ -12,9 +12,9 @@ from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import FPS, features_from_clip
 from understudy.backend.motion.style import Ranks, measure_clip
 from understudy.backend.protocol.messages import GenerateParams
-from understudy.training import sliders
-from understudy.training.cases import Case
-from understudy.training.dataset import Motion, Segment
+from understudy.training.corpus.dataset import Motion, Segment
+from understudy.training.evaluation import sliders
+from understudy.training.evaluation.cases import Case
 
 KNOWN = {"lower_trans": True, "upper": True, "hands": False, "face": False}
 

@@ -15,11 +15,11 @@ from understudy.backend.motion.npz import write_clip
 from understudy.backend.motion.skeleton import INDEX
 from understudy.backend.speech.rhythm import syllables
 from understudy.training import cli
-from understudy.training.cospeech import UPPER_BODY
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.onsets import onsets
-from understudy.training.speech_metrics import (
+from understudy.training.evaluation.cospeech import UPPER_BODY
+from understudy.training.evaluation.onsets import onsets
+from understudy.training.evaluation.speech_metrics import (
     CHIN,
     Heard,
     body_numbers,
@@ -31,8 +31,8 @@ from understudy.training.speech_metrics import (
     spread,
     table,
 )
+from understudy.training.evaluation.talkers import Measuring, Talker
 from understudy.training.stages.gestures import latents_of, load_judge
-from understudy.training.talkers import Measuring, Talker
 
 from ..speech.voices import RATE, speak
 from .test_cospeech import stopping

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.backend.errors import BadInput
-from understudy.training import manifests
 from understudy.training.cli import main
-from understudy.training.manifests import read_manifest, write_manifest
-from understudy.training.speech_sets import Entry, held_out
+from understudy.training.speech import manifests
+from understudy.training.speech.manifests import read_manifest, write_manifest
+from understudy.training.speech.sets import Entry, held_out
 
 
 def tone(path: Path, seconds: float = 0.5, rate: int = 16000) -> Path:

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 from understudy.backend.models.tokenizer_config import TokenizerConfig
 from understudy.backend.speech.features import features_of
-from understudy.training.chat_turns import Voices
 from understudy.training.cli import main
+from understudy.training.corpus.chat_turns import Voices
 from understudy.training.data.multimodal.script import json_of
-from understudy.training.manifests import write_manifest
-from understudy.training.speech_model import (
+from understudy.training.speech.manifests import write_manifest
+from understudy.training.speech.model import (
     STATISTICS,
     SpeechTokenizer,
     SpeechTokenizerConfig,
@@ -146,7 +146,7 @@ def test_it_learns_to_say_what_it_hears(manifest: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(yaml(manifest, tmp_path / "run", 120).replace("save_every: 2", "save_every: 120").replace("evaluate_every: 4", "evaluate_every: 120"))  # fmt: skip
     assert main(["stage", "speech_tokenizer", "--config", str(path)]) == 0
-    from understudy.training.manifests import read_manifest
+    from understudy.training.speech.manifests import read_manifest
 
     rows = [spoken(row, manifest.parent / "mel") for row in read_manifest(manifest) if row.split == "val"]
     numbers = reconstruction(load_speech_tokenizer(tmp_path / "run"), Speech(rows), np.zeros(80))
@@ -154,7 +154,7 @@ def test_it_learns_to_say_what_it_hears(manifest: Path, tmp_path: Path) -> None:
 
 
 def test_another_recording_of_the_same_speaker_tells_the_voice(manifest: Path) -> None:
-    from understudy.training.manifests import read_manifest
+    from understudy.training.speech.manifests import read_manifest
 
     recordings = [spoken(row, manifest.parent / "mel") for row in read_manifest(manifest)]
     speech = Speech(recordings)

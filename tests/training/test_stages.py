@@ -14,18 +14,18 @@ from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import clip_from_features, features_from_clip
 from understudy.backend.motion.fitting.layouts import layout_of
 from understudy.backend.motion.npz import write_clip
-from understudy.training.actions import action_of
-from understudy.training.augment import extend, find_cycle
 from understudy.training.cli import main
+from understudy.training.corpus.augment import extend, find_cycle
+from understudy.training.corpus.dataset import load_corpus
 from understudy.training.data.captions import mirror_caption
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import load_corpus
-from understudy.training.metrics import Neighbours, descriptor
+from understudy.training.evaluation.metrics import Neighbours, descriptor
 from understudy.training.stages import diffusion, language, tokenizer
 from understudy.training.stages.common import load_config
 from understudy.training.stages.latents import load_tokenizers
 from understudy.training.stages.tokenizer_data import columns, of_store
+from understudy.training.words.actions import action_of
 
 
 def gait(frames: int, *, speed: float = 1.2, period: float = 1.0, phase: float = 0.0) -> Clip:

@@ -13,7 +13,7 @@ from understudy.training.data import style100
 from understudy.training.data.job import Job
 from understudy.training.data.raw import Raw
 from understudy.training.data.style100 import HELD_OUT, MOVEMENTS, convert
-from understudy.training.verify import bone_angles, left_is_left, standing_feet
+from understudy.training.retargeting.verify import bone_angles, left_is_left, standing_feet
 
 from .makers import style100 as maker
 

@@ -9,11 +9,11 @@ import pytest
 
 from understudy.backend.models.style import FIELDS
 from understudy.backend.motion.npz import write_clip
+from understudy.training.corpus.dataset import load_corpus
+from understudy.training.corpus.styles import SegmentStyles, StyleDropout
 from understudy.training.data.item import Item
 from understudy.training.data.metadata import Emotion, EnhancedMetadata
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import load_corpus
-from understudy.training.styles import SegmentStyles, StyleDropout
 
 from .test_stages import gait
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from understudy.training.targets import targets
+from understudy.training.evaluation.targets import targets
 
 
 def numbers(**changes: Any) -> dict[str, Any]:

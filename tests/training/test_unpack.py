@@ -11,17 +11,17 @@ from safetensors.torch import load_file
 
 from understudy.backend.models.compact import restored
 from understudy.backend.motion.features import features_from_clip
-from understudy.backend.packs import find_pack
-from understudy.backend.pieces import FILE, read_pieces
+from understudy.backend.packs.finding import find_pack
+from understudy.backend.performance.pieces import FILE, read_pieces
 from understudy.backend.pipeline import load_pipeline
 from understudy.backend.protocol.messages import GenerateParams
 from understudy.training.cli import main
-from understudy.training.pack import read_recipe, write_pack
-from understudy.training.retrieval import load_alignment
+from understudy.training.evaluation.retrieval import load_alignment
+from understudy.training.packing.pack import read_recipe, write_pack
+from understudy.training.packing.unpack import RECIPE, unpack
 from understudy.training.stages import alignment, tokenizer
 from understudy.training.stages.common import load_config
 from understudy.training.stages.latents import load_tokenizers
-from understudy.training.unpack import RECIPE, unpack
 
 from .test_stages import gait, store  # noqa: F401  (a fixture)
 
@@ -106,7 +106,7 @@ def test_a_failed_unpacking_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("understudy.training.unpack.save_file", full)
+    monkeypatch.setattr("understudy.training.packing.unpack.save_file", full)
     with pytest.raises(Exception, match="No space left"):
         unpack(find_pack("open"), tmp_path / "runs")
     assert not list((tmp_path / "runs").iterdir())

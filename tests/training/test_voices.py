@@ -21,14 +21,14 @@ from understudy.backend.speech.hearing import HEARD, SOUND, latent_sound, silenc
 from understudy.backend.speech.voice import TALKING
 from understudy.backend.speech.words import Word
 from understudy.training.commands.stage import STAGES
+from understudy.training.corpus.dataset import load_corpus
+from understudy.training.corpus.voices import Voices, sound_of, words_of
 from understudy.training.data.item import Item
 from understudy.training.data.prepare import write_index
-from understudy.training.dataset import load_corpus
-from understudy.training.pack import read_recipe
+from understudy.training.packing.pack import read_recipe
 from understudy.training.stages import diffusion, tokenizer
 from understudy.training.stages.common import load_config
 from understudy.training.stages.windows import Windows, not_as_heard
-from understudy.training.voices import Voices, sound_of, words_of
 
 from ..speech.voices import RATE, speak
 from .test_stages import gait, tokenizer_yaml

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from understudy.backend.errors import BadInput
+from understudy.training.corpus.dataset import Motion, Segment
+from understudy.training.corpus.weights import Chooser, Weighting, segment_weights
 from understudy.training.data.metadata import EnhancedMetadata, Quality
-from understudy.training.dataset import Motion, Segment
-from understudy.training.weights import Chooser, Weighting, segment_weights
 
 
 def segment(caption: str = "a person walks", dataset: str = "cmu", **quality: float) -> Segment:

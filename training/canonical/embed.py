@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...backend.errors import BadInput, JobFailed
-from ..embeddings import DEFAULT_MODEL
+from ..words.embeddings import DEFAULT_MODEL
 from . import files
 from .samples import Sample
 
@@ -21,7 +21,7 @@ BATCH = 256
 
 
 class Encoder(Protocol):
-    """Anything that turns sentences into rows (N, D); :class:`~..embeddings.SentenceEncoder` does."""
+    """Anything that turns sentences into rows (N, D); :class:`~..words.embeddings.SentenceEncoder` does."""
 
     def encode(self, texts: Sequence[str]) -> np.ndarray: ...
 

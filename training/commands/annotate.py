@@ -12,7 +12,7 @@ from ..data.interx import ANNOTATIONS, home_of
 from ..data.interx_texts import AnnotationSettings
 from ..data.interx_texts import run as annotate
 from ..data.raw import Raw
-from ..llm import Usage, read_config
+from ..words.llm import Usage, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -228,7 +228,7 @@ def _curate(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _embed(arguments: argparse.Namespace) -> dict[str, Any]:
-    from ..embeddings import SentenceEncoder
+    from ..words.embeddings import SentenceEncoder
 
     arguments.out = arguments.out or arguments.file.with_name("train_data.pt")
     _not_itself(arguments)

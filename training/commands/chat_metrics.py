@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
-    from ..chat_metrics import Options, measure_chat, page
+    from ..evaluation.chat_metrics import Options, measure_chat, page
+    from ..evaluation.progress import bars
     from ..features.files import write_whole
-    from ..progress import bars
     from ..stages.chat import ChatStage
     from ..stages.common import load_config
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ...backend.errors import BadInput
-from ..embeddings import DEFAULT_MODEL, MERGED, build, merge, read_about, search
+from ..words.embeddings import DEFAULT_MODEL, MERGED, build, merge, read_about, search
 
 SHOWN = 4
 """Motions printed of a caption; --json prints all."""

@@ -65,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
-    from ..evaluate import Options, evaluate
-    from ..progress import bars
-    from ..report_page import check_page, write_page, write_text
-    from ..summary import report
+    from ..evaluation.evaluate import Options, evaluate
+    from ..evaluation.progress import bars
+    from ..evaluation.report_page import check_page, write_page, write_text
+    from ..evaluation.summary import report
 
     for name in ("cases", "replications"):
         if getattr(arguments, name) < 1:

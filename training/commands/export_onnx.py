@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
-    from ..export_onnx import export_pack, export_text
+    from ..packing.export_onnx import export_pack, export_text
 
     if arguments.pack is None and not arguments.text:
         raise BadInput("There is nothing to export: name a pack's folder.", field="pack")

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.cli.blender import find_blender
     from ...backend.pipeline import load_pipeline
-    from .. import gallery
-    from ..progress import bars
+    from ..evaluation import gallery
+    from ..evaluation.progress import bars
 
     prompts = gallery.read_prompts(arguments.prompts or gallery.PROMPTS)
     if arguments.films:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..speech_sets import SETS
+from ..speech.sets import SETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..manifests import write_manifest
+    from ..speech.manifests import write_manifest
 
     report = write_manifest(arguments.set, arguments.root, arguments.out, decode=arguments.decode)
     splits = ", ".join(f"{count} {split}" for split, count in report.splits.items())

@@ -16,7 +16,7 @@ from typing import Any
 from ...backend.errors import BadInput
 from ..data.multimodal import filtering, topics
 from ..data.multimodal.script import Performed, Script, fountain_of, read_scripts
-from ..llm import Usage, read_config
+from ..words.llm import Usage, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ..pack import read_recipe, write_pack
-    from ..summary import headline
+    from ..evaluation.summary import headline
+    from ..packing.pack import read_recipe, write_pack
 
     metrics = headline(json.loads(arguments.metrics.read_text("utf-8"))) if arguments.metrics else {}
     recipe = read_recipe(arguments.config)

@@ -1,7 +1,7 @@
 """``understudy-train preview --store DIR --out DIR [--root DIR]``: contact sheets to be looked at.
 
 With ``--root`` every clip is drawn under the skeleton it came from, and the numbers of
-:mod:`..verify` are printed and written to ``checks.json``.
+:mod:`..retargeting.verify` are printed and written to ``checks.json``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from PIL import Image
 
 from ...backend.errors import BadInput
 from ...backend.motion import npz
-from .. import preview
 from ..data.job import Job
 from ..data.sets import SETS, jobs_of, source_of
 from ..data.store import iter_index
-from ..verify import bone_angles, standing_feet
+from ..evaluation import preview
+from ..retargeting.verify import bone_angles, standing_feet
 
 PER_SHEET = 4
 

@@ -17,7 +17,7 @@ from ..canonical import files
 
 if TYPE_CHECKING:
     from ..canonical.samples import Sample
-    from ..refine import Refiner
+    from ..refinement.refine import Refiner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     # torch is imported here, so that bad usage is answered at once.
-    from ..refine import Refiner
+    from ..refinement.refine import Refiner
 
     own, wishes = _wishes(arguments.style)
     refiner = Refiner.load(arguments.model, arguments.device)
@@ -162,8 +162,8 @@ def _value(refiner: Refiner, field: str, text: str) -> float:
 
 
 def _measure(refiner: Refiner, arguments: argparse.Namespace) -> dict[str, Any]:
-    from ..pose_layout import CANONICAL
-    from ..refine_measure import figures_of, repair_table, style_table
+    from ..refinement.measure import figures_of, repair_table, style_table
+    from ..refinement.pose_layout import CANONICAL
 
     if refiner.layout is not CANONICAL:
         raise BadInput("Only refiners of stick figures of 48 numbers are measured.", field="model")

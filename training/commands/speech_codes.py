@@ -24,8 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ...backend.dialogue.voices import find_synthesiser
     from ...backend.errors import BadInput
     from ..data.multimodal.script import read_scripts
-    from ..manifests import read_manifest
-    from ..speech_codes import said, write_codes
+    from ..speech.codes import said, write_codes
+    from ..speech.manifests import read_manifest
     from ..stages.speech_tokenizer import load_speech_tokenizer
 
     model = load_speech_tokenizer(arguments.tokenizer)

@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from ...backend.errors import BadInput
     from ...backend.motion.npz import write_clip
+    from ..evaluation.speech_metrics import METRICS, table
+    from ..evaluation.talkers import Measuring, as_json, captured_talkers, made_clips, measure_pack, voices
     from ..features.files import write_whole
-    from ..speech_metrics import METRICS, table
-    from ..talkers import Measuring, as_json, captured_talkers, made_clips, measure_pack, voices
 
     if arguments.seeds < 1:
         raise BadInput("At least one performance is needed.", field="seeds")
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         for talker, clip in made:
             measuring.add("made", by_name.get(talker.name, talker), clip, shifted=True)
     else:
-        from ...backend.packs import find_pack
+        from ...backend.packs.finding import find_pack
         from ...backend.pipeline import Pipeline
 
         talkers += voices(arguments.voices)

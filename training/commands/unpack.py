@@ -14,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ...backend.packs import find_pack
-    from ..unpack import RECIPE, unpack
+    from ...backend.packs.finding import find_pack
+    from ..packing.unpack import RECIPE, unpack
 
     folders = unpack(find_pack(arguments.pack), arguments.out)
     print(f"Wrote {', '.join(folder.name for folder in folders)} and {RECIPE} into {arguments.out}.")

@@ -27,7 +27,7 @@ from ...backend.motion.grounding import ground, place_on_floor
 from ...backend.motion.skeleton import CONTACT_REST_HEIGHTS
 from ..formats import bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..retarget import Rig, leg_length, retarget, source_leg_length
+from ..retargeting.retarget import Rig, leg_length, retarget, source_leg_length
 from . import rigs_bvh
 from .item import Item
 from .job import FPS, Job

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ...backend.motion.clip import Clip
 from ...backend.motion.grounding import foot_heights, ground, place_on_floor
-from ..floor import rest_floor
 from ..formats import gltf
 from ..formats.source import SourceMotion
-from ..retarget import Rig, retarget
+from ..retargeting.floor import rest_floor
+from ..retargeting.retarget import Rig, retarget
 from . import rigs
 from .item import Item
 from .job import FPS, Job

@@ -17,8 +17,8 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import asf, bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..repair import remove_spikes
-from ..retarget import Rig, retarget
+from ..retargeting.repair import remove_spikes
+from ..retargeting.retarget import Rig, retarget
 from . import rigs
 from .captions import Captions
 from .job import FPS, Job

@@ -11,8 +11,8 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import deepmimic
 from ..formats.source import SourceMotion
-from ..repair import remove_spikes
-from ..retarget import Rig, retarget
+from ..retargeting.repair import remove_spikes
+from ..retargeting.retarget import Rig, retarget
 from . import rigs
 from .item import Item
 from .job import FPS, Job

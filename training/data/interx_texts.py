@@ -25,7 +25,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...backend.errors import BadInput
-from ..llm import Chat, Endpoint, Question, messages, object_in, without_thoughts
+from ..words.llm import Chat, Endpoint, Question, messages, object_in, without_thoughts
 
 Verdict = Literal["keep", "swap", "drop", "skip"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...backend.motion.clip import Clip
 from ..formats.source import SourceMotion
-from ..retarget import Rig
+from ..retargeting.retarget import Rig
 from . import deepmimic, rigs
 from .captions import Captions
 from .job import Job

@@ -47,7 +47,7 @@ def jobs(raw: Raw, *, mirrored: bool = True, sides: Sides = "names") -> Iterator
     Args:
         raw: one of the folders ``kit_ml``, ``KIT-ML``, ``kit``, ``kit-mocap``, or such a folder as root.
         mirrored: without it, mirror images (of the release) are left out by name.
-        sides: see :data:`.published.Sides`.
+        sides: see :data:`..data.published.Sides`.
     """
     folders = raw.places(*_FOLDERS)
     originals = next((folder for folder in folders if any(folder.glob("*_annotations.json"))), None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...backend.motion.skeleton import PARTS
-from ..retarget import Drive, Foot, Rig
+from ..retargeting.retarget import Drive, Foot, Rig
 
 
 def _sides(

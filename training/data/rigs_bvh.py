@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...backend.motion.rotations import axis_angle_to_matrix, yaw_matrix
-from ..retarget import Drive, Foot, Rig
+from ..retargeting.retarget import Drive, Foot, Rig
 
 _DIRECTIONS = {
     "left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0), "up": (0.0, 1.0, 0.0),

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...backend.errors import BadInput
 from ..formats.source import SourceMotion
-from ..retarget import Rig
+from ..retargeting.retarget import Rig
 from .job import Job
 from .raw import Raw
 

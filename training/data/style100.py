@@ -19,7 +19,7 @@ from ...backend.motion.clip import Clip
 from ...backend.motion.grounding import floor_height, ground, place_on_floor
 from ..formats import bvh
 from ..formats.source import SourceMotion, frame_picks
-from ..retarget import Rig, retarget
+from ..retargeting.retarget import Rig, retarget
 from . import rigs_bvh
 from .item import Item, Split
 from .job import FPS, Job

@@ -1,6 +1,6 @@
 """What every motion file becomes before it is retargeted: a skeleton at rest and its rotations.
 
-One form for BVH, ASF/AMC, glTF and DeepMimic, so that :mod:`~..retarget` knows a single input.
+One form for BVH, ASF/AMC, glTF and DeepMimic, so that :mod:`~..retargeting.retarget` knows a single input.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from ...backend.errors import BadInput
 from ...backend.models.alignment import VIEWS, Alignment, AlignmentConfig, Gaussian
 from ...backend.motion.features import SIZES
 from ...backend.text import TextEmbedding
-from ..dataset import Segment, load_corpus, statistics
-from ..retrieval import alike, cut, merged, padded, protocols, segment_embeddings
+from ..corpus.dataset import Segment, load_corpus, statistics
+from ..evaluation.retrieval import alike, cut, merged, padded, protocols, segment_embeddings
 from .common import StageConfig, set_up, train, warm_start
 from .latents import CaptionEmbeddings
 

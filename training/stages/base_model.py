@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...backend.errors import BadInput
 from ...backend.models.language import MotionLanguageModel
-from ...backend.pieces import word_ids
+from ...backend.performance.pieces import word_ids
 from ...backend.text import normalize_prompt
 from .wording import Captions, Wording
 

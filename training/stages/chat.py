@@ -20,7 +20,7 @@ from ...backend.dialogue.emotions import EMOTIONS
 from ...backend.errors import BadInput
 from ...backend.models.chat_words import ChatConfig
 from ...backend.models.language import MotionLanguageModel
-from ..chat_turns import Exchange, Performances, Voices, exchanges
+from ..corpus.chat_turns import Exchange, Performances, Voices, exchanges
 from .base_model import OwnWords
 from .chats import FRAME, PIECE, TEXT, ChatBatch, ChatMix, Chats, Told
 from .common import main_first, send, train

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
 from ...backend.models.language_config import LanguageConfig, Vocabulary, delayed_grid
-from ..chat_turns import LEAST, Codes, Exchange, Performances, Voices, emotion_index, mirrors
+from ..corpus.chat_turns import LEAST, Codes, Exchange, Performances, Voices, emotion_index, mirrors
 from .latents import CaptionEmbeddings
 
 TEXT, WORD, FRAME, PIECE = 1, 2, 3, 4

@@ -17,11 +17,11 @@ from ...backend.models.style import FIELDS
 from ...backend.motion.rhythm import CHANNELS, PER_LATENT
 from ...backend.speech.hearing import HEARD
 from ...backend.text import WIDTH
-from ..actions import actions_of
-from ..dataset import Segment, load_corpus
-from ..styles import SegmentStyles, StyleDropout
-from ..voices import Voices
-from ..weights import Chooser, Weighting
+from ..corpus.dataset import Segment, load_corpus
+from ..corpus.styles import SegmentStyles, StyleDropout
+from ..corpus.voices import Voices
+from ..corpus.weights import Chooser, Weighting
+from ..words.actions import actions_of
 from .common import StageConfig, main_first, send, set_up, train, warm_start
 from .latents import Latents, load_tokenizers
 from .windows import GIVEN, Drawn, Windows, not_as_heard

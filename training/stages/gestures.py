@@ -19,7 +19,7 @@ from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer
 from ...backend.models.tokenizer_config import TokenizerConfig
 from ...backend.motion.features import FIELDS
-from ..dataset import Motion, load_corpus, window
+from ..corpus.dataset import Motion, load_corpus, window
 from .common import StageConfig, main_first, send, set_up, train
 
 LEAST = 0.01

@@ -1,7 +1,7 @@
 """Stage 3: the language model learns to follow instructions in people's words.
 
 It begins with a trained stage 2 (``init_from``). A part of what is drawn is asked for as a sentence of
-:mod:`..instructions`, and only the answer counts: frames that are given, and motion that is to be told in
+:mod:`..words.instructions`, and only the answer counts: frames that are given, and motion that is to be told in
 words, are read but not asked back. The rest is drawn as in stage 2, so that plain prompts, and the model
 without any prompt that guidance needs, stay as good.
 """

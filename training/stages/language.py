@@ -15,19 +15,19 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...backend.describing import LONGEST, tell
 from ...backend.engines.torch_planner import TorchPlanner
 from ...backend.errors import BadInput
 from ...backend.models.chat_words import ChatConfig
 from ...backend.models.language import TASKS, LanguageConfig, MotionLanguageModel
-from ...backend.pieces import FILE, learn_pieces, read_pieces
+from ...backend.performance.describing import LONGEST, tell
+from ...backend.performance.pieces import FILE, learn_pieces, read_pieces
 from ...backend.text import WIDTH, TextEncoder
-from ..captioning import bleu, similarity
-from ..dataset import Corpus, Segment, load_corpus
-from ..instructions import instructions
-from ..paraphrase import some_paraphrases
-from ..styles import SegmentStyles
-from ..weights import Chooser, Weighting
+from ..corpus.dataset import Corpus, Segment, load_corpus
+from ..corpus.styles import SegmentStyles
+from ..corpus.weights import Chooser, Weighting
+from ..evaluation.captioning import bleu, similarity
+from ..words.instructions import instructions
+from ..words.paraphrase import some_paraphrases
 from .base_model import Base, Lora, OwnWords, add_lora, frozen, load_base
 from .common import StageConfig, main_first, send, set_up, train
 from .latents import Latents, load_tokenizers

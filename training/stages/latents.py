@@ -16,7 +16,7 @@ from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.rhythm import per_latent, rhythm_of_features
 from ...backend.text import WIDTH, TextEncoder, normalize_prompt
-from ..dataset import Corpus, Motion, Segment
+from ..corpus.dataset import Corpus, Motion, Segment
 
 
 def load_tokenizers(folders: dict[str, Path]) -> dict[str, PartTokenizer]:

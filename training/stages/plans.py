@@ -18,9 +18,9 @@ from ...backend.models.language_config import (
     rhythm_input,
     style_input,
 )
-from ..dataset import Segment
-from ..instructions import instructions
-from ..styles import SegmentStyles, StyleDropout
+from ..corpus.dataset import Segment
+from ..corpus.styles import SegmentStyles, StyleDropout
+from ..words.instructions import instructions
 from .latents import Encoded, Latents
 from .wording import Captions, Use
 

@@ -28,11 +28,11 @@ from ..canonical.figures import figures
 from ..canonical.samples import Options
 from ..canonical.skeleton import from_clip
 from ..canonical.style import motion_style
+from ..corpus.weights import Weighting
 from ..data.store import iter_index, read_item
-from ..degrade import Degradation
-from ..pose_layout import CANONICAL, LAYOUTS, SMPLX, Layout, plain, smplx_poses
-from ..refine import resampled
-from ..weights import Weighting
+from ..refinement.degrade import Degradation
+from ..refinement.pose_layout import CANONICAL, LAYOUTS, SMPLX, Layout, plain, smplx_poses
+from ..refinement.refine import resampled
 from .common import StageConfig, main_first, send, set_up, train
 from .diffusion import training_alphas
 

@@ -19,14 +19,9 @@ from ...backend.errors import BadInput
 from ...backend.models.tokenizer_config import TokenizerConfig
 from ...backend.speech.features import speech_features
 from ...backend.speech.spectrum import MELS
-from ..dataset import window
-from ..manifests import Utterance, read_manifest
-from ..speech_model import (
-    STATISTICS,
-    SpeechTokenizer,
-    SpeechTokenizerConfig,
-    voice_statistics,
-)
+from ..corpus.dataset import window
+from ..speech.manifests import Utterance, read_manifest
+from ..speech.model import STATISTICS, SpeechTokenizer, SpeechTokenizerConfig, voice_statistics
 from .common import main_first, send, set_up, train, warm_start
 from .tokenizer import Learner, TokenizerStage
 

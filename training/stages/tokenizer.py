@@ -15,7 +15,7 @@ from vector_quantize_pytorch import ResidualVQ
 from ...backend.errors import BadInput
 from ...backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from ...backend.motion.features import FPS
-from ..dataset import window
+from ..corpus.dataset import window
 from .common import StageConfig, send, set_up, train, warm_start
 from .tokenizer_data import Material, of_features, of_store
 

@@ -13,7 +13,7 @@ from ...backend.errors import BadInput
 from ...backend.motion.features import FIELDS
 from ...backend.motion.fitting.layouts import Layout, layout_of
 from ...backend.motion.skeleton import PARTS
-from ..dataset import LEAST_SPREAD, load_corpus, statistics
+from ..corpus.dataset import LEAST_SPREAD, load_corpus, statistics
 from .common import main_first
 from .geometry import chain_positions, integrate_root
 

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..corpus.dataset import Segment
 from ..data.metadata import Expression
-from ..dataset import Segment
-from ..paraphrase import evaluation_caption, some_paraphrases
+from ..words.paraphrase import evaluation_caption, some_paraphrases
 from .latents import CaptionEmbeddings
 
 Use = Literal["plain", "training", "evaluation"]
@@ -23,7 +23,7 @@ class Wording(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     paraphrase: float = Field(0.0, ge=0, le=1)
-    """Share of captions that training sees in other words (:mod:`..paraphrase`)."""
+    """Share of captions that training sees in other words (:mod:`..words.paraphrase`)."""
     variants: int = Field(4, ge=1)
     """At most so many rewritings of a caption; each is embedded once."""
     emotion: float = Field(0.0, ge=0, le=1)

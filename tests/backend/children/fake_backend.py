@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 from understudy.backend.errors import BadInput, Cancelled  # noqa: E402
 from understudy.backend.motion.clip import Clip  # noqa: E402
-from understudy.backend.server import serve  # noqa: E402
+from understudy.backend.process.server import serve  # noqa: E402
 
 loads = 0
 

@@ -15,8 +15,8 @@ from understudy.backend.models.language import LanguageConfig, MotionLanguageMod
 from understudy.backend.models.tokenizer import PartTokenizer, TokenizerConfig
 from understudy.backend.motion.clip import Clip
 from understudy.backend.motion.features import SIZES, features_from_clip
-from understudy.backend.pack_config import Sampling
-from understudy.training.pack import DataSource, PackRecipe, write_pack
+from understudy.backend.packs.config import Sampling
+from understudy.training.packing.pack import DataSource, PackRecipe, write_pack
 from understudy.training.stages.diffusion import training_alphas
 
 PARTS = ("lower_trans", "upper")

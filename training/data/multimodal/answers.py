@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...llm import object_in, without_thoughts
+from ...words.llm import object_in, without_thoughts
 from .scenarios import When
 from .script import LONGEST_TEXT, NEUTRAL, known_emotion, one_line
 

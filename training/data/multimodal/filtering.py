@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ...llm import Chat, Endpoint, Question, messages, without_thoughts
+from ...words.llm import Chat, Endpoint, Question, messages, without_thoughts
 from .topics import Topic
 
 VOTE_PROMPT = """\

@@ -12,8 +12,9 @@ import numpy as np
 from filelock import FileLock
 
 from ....backend.errors import BadInput
-from ...actions import actions_of
-from ...embeddings import (
+from ...formats.streamed import read_blocks
+from ...words.actions import actions_of
+from ...words.embeddings import (
     DEFAULT_MODEL,
     Encoder,
     SentenceEncoder,
@@ -23,7 +24,6 @@ from ...embeddings import (
     read_about,
     read_table,
 )
-from ...formats.streamed import read_blocks
 from ..item import Item
 from ..store import iter_index
 from .script import Performed

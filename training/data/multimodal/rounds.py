@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from ...llm import Chat, Question, messages
+from ...words.llm import Chat, Question, messages
 from . import prompts, timing
 from .answers import Choice, Draft, Unusable, read_choice, read_conversation, read_draft
 from .casting import Cast

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ....backend.errors import BadInput, JobFailed
-from ...embeddings import Encoder, SentenceEncoder
-from ...llm import Chat
+from ...words.embeddings import Encoder, SentenceEncoder
+from ...words.llm import Chat
 from . import output, rounds, rules
 from .answers import Unusable
 from .casting import Cast, cast

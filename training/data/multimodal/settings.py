@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ....backend.errors import BadInput
-from ...llm import Endpoint
+from ...words.llm import Endpoint
 from .motions import Kind
 from .scenarios import Content
 from .script import Character, Line

@@ -1,0 +1,1 @@
+"""Packs: found, installed, and what they are made of and know."""

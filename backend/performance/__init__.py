@@ -1,0 +1,1 @@
+"""How the models perform: sections planned, refined, told, joined."""

@@ -1,0 +1,1 @@
+"""Clips found by meaning."""

@@ -1,0 +1,1 @@
+"""What the stages train on: motions, segments, styles, weights."""

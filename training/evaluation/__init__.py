@@ -1,0 +1,1 @@
+"""What a pack or a stage can do, measured."""

@@ -1,0 +1,1 @@
+"""Trained stages become a pack, and a pack stages again."""

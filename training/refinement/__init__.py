@@ -1,0 +1,1 @@
+"""Pose sequences repaired and performed in a style."""

@@ -1,0 +1,1 @@
+"""Recorded voices: manifests of speech sets, and voices as codes."""

@@ -1,0 +1,1 @@
+"""The words of motion: actions, other words, instructions, embeddings, language models asked."""
