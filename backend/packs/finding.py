@@ -31,7 +31,7 @@ from ..errors import BadInput
 FORMAT = 2
 """The newest pack format that this version reads; 2 may hold weights in eight bits."""
 
-SHIPPED = Path(__file__).resolve().parent.parent / "packs"
+SHIPPED = Path(__file__).resolve().parents[2] / "packs"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -160,6 +160,10 @@ def test_a_link_out_of_the_folder_is_refused(make: MakePack, tmp_path: Path) -> 
     assert "outside its folder" in refused("open").message
 
 
+def test_a_checkout_ships_the_pack_that_is_the_default() -> None:
+    assert (packs.SHIPPED / "open" / "pack.toml").is_file()
+
+
 @pytest.mark.parametrize("pack", sorted(packs.SHIPPED.glob("*/pack.toml")), ids=lambda path: path.parent.name)
 def test_shipped_packs_are_intact_and_small(pack: Path) -> None:
     found = find_pack(pack.parent.name)
