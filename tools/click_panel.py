@@ -209,9 +209,9 @@ class Window:
         opened = self.value(f"{browser}.spaces.active.active_operator.bl_idname")
         if opened != operator:
             raise Wrong(f"{opened} has opened the file browser, not {operator}")
-        self.tell(
-            f"p = {browser}.spaces.active.params; p.directory = {str(folder).encode()!r}; p.filename = {name!r}"
-        )
+        # A browser that picks folders has no name to be set.
+        named = f"; p.filename = {name!r}" if name else ""
+        self.tell(f"p = {browser}.spaces.active.params; p.directory = {str(folder).encode()!r}{named}")
         time.sleep(1.0)
         self.move(SIZE[0] // 2, SIZE[1] // 2)
         self.xdotool("key", "Return")
@@ -294,7 +294,8 @@ def preview(w: Window) -> None:
 def stars_and_bin(w: Window) -> None:
     """What else can be done with takes: a star, two that are compared, the bin, and undo."""
     count, active = w.value(f"[{TAKES}, scene.understudy_takes.active]")
-    w.click("understudy.star_take")
+    file = w.value(f"scene.understudy_takes.items[{active}].file")
+    w.click(f'understudy.star_take(file="{file}"')  # every row has one
     w.expect(f"scene.understudy_takes.items[{active}].starred")
     w.click("understudy.set_compared")
     w.expect("scene.understudy_takes.a != '' or scene.understudy_takes.b != ''")
