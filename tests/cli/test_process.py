@@ -97,7 +97,7 @@ def test_a_closed_pipe_is_no_error() -> None:
 SLOW = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background hands on "ignore"
-from understudy.backend import worker
+from understudy.backend.process import worker
 class Slow:
     def generate(self, params, progress=None, cancelled=None):
         print("working", file=sys.stderr, flush=True)

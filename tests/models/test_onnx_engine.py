@@ -441,7 +441,7 @@ def test_nothing_on_the_way_of_a_clip_imports_torch() -> None:
         "for found in pkgutil.walk_packages(backend.__path__, 'understudy.backend.'):\n"
         "    if not found.name.startswith(left) and not found.name.endswith('__main__'):\n"
         "        importlib.import_module(found.name)\n"
-        "from understudy.backend import describing\n"
+        "from understudy.backend.performance import describing\n"
         "from understudy.backend.pipeline import load_pipeline\n"
         "from understudy.backend.protocol.messages import GenerateParams\n"
         "pipeline = load_pipeline('open', 'cpu')\n"
