@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import engines
+import quality
 import torch
 from torch import nn
 from torch.nn import functional
@@ -274,6 +275,7 @@ def measure(pack: str, runs: int) -> str:
         lines.append(
             f"| {label} | {size} | {took:.2f} | {used:.2f} | {took / ours[0]:.1f} x | {used / ours[1]:.1f} x |"
         )
+    lines += ["", f"Quality, which random weights have not: {quality.sentence(pack)}"]
     return "\n".join(lines) + "\n"
 
 
