@@ -17,7 +17,7 @@ from .keying.actions import channels_of
 from .keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
 from .keying.reduction import MAX_DEGREES
 from .process.refusing import refuse
-from .translations import t
+from .translations import CONTEXT, t
 
 _REDUCE = {
     "name": "Reduce Keys",
@@ -79,7 +79,9 @@ class UNDERSTUDY_OT_clean_up(_Edit, bpy.types.Operator):
 
     word = "clean"
     strength: FloatProperty(name="Strength", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
-    feet: BoolProperty(name="Feet", description="Hold feet while they stand", default=True)
+    feet: BoolProperty(
+        name="Feet", description="Hold feet while they stand", default=True, translation_context=CONTEXT
+    )
     floor: BoolProperty(name="Floor", description="Keep the body above the floor", default=True)
     smooth: BoolProperty(name="Smooth", description="Take off jitter; peaks are kept", default=True)
     limits: BoolProperty(name="Joint Limits", description="Mend joints bent too far", default=True)

@@ -12,8 +12,9 @@ from ...backend.errors import BadInput
 from ..layout import _characters, fields, paragraph
 from ..process.client import backend
 from ..process.slices import Sliced, Steps, aside
+from ..translations import CONTEXT
 from .bodymap import find_body
-from .builtin import add_body, prepared
+from .builtin import adding_body, prepared
 from .models import Models
 from .smplx_body import GENDER, adding_smplx_body, reshaping, skin_of
 from .smplx_model import NUM_BETAS, BodyModel
@@ -46,6 +47,7 @@ class UNDERSTUDY_PG_body(bpy.types.PropertyGroup):
     )
     height: FloatProperty(
         name="Height",
+        translation_context=CONTEXT,
         description="Stature in metres",
         default=1.7,
         min=HEIGHT[0],
@@ -56,6 +58,7 @@ class UNDERSTUDY_PG_body(bpy.types.PropertyGroup):
     )
     weight: FloatProperty(
         name="Weight",
+        translation_context=CONTEXT,
         description="Mass in kilograms",
         default=65.0,
         min=WEIGHT[0],
@@ -123,8 +126,7 @@ class UNDERSTUDY_OT_add_body(Sliced, bpy.types.Operator):
             betas = yield from aside(shape_asked(settings), model)
             body = yield from adding_smplx_body(context, model, betas, correctives=correctives)
         else:
-            yield from aside(prepared)  # worked out where the extension does not bring it along
-            body = add_body(context)
+            body = yield from adding_body(context)
         body.location = context.scene.cursor.location
         context.scene.understudy.body = body
         if not bpy.app.background:

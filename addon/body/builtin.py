@@ -8,6 +8,7 @@ rotation of the clip, and the pelvis' location is the clip's translation, number
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from ...backend.motion.skeleton import INDEX, JOINT_NAMES, PARENTS, REST_FLOOR, 
 from ..mannequin import stored as mannequin_file
 from ..mannequin.mannequin import ZONES, mannequin
 from ..mannequin.sculpt import FINGERS, finger_tip
+from ..process.slices import Steps, Work, aside
 from .face import add_shapes
 
 # Base colour (linear), roughness, subsurface or sheen left out: the look holds in every engine.
@@ -56,14 +58,42 @@ def add_body(context: bpy.types.Context, name: str = "Understudy") -> bpy.types.
     Returns:
         The armature object. The mesh is its child.
     """
-    leave_mode(context)
-    armature = _armature(context, name)
-    shape = prepared()
-    mesh = _skin(name, shape)
-    wear(context, armature, mesh)
-    add_shapes(mesh, armature, shape.shapes)
-    select(context, armature)
+    return Work(adding_body(context, name)).finish()
+
+
+def adding_body(context: bpy.types.Context, name: str = "Understudy") -> Steps[bpy.types.Object]:
+    """:func:`add_body` in slices. The scene gets the body in the last of them; an unfinished one goes."""
+    shape = yield from aside(prepared)  # worked out where the extension does not bring it along
+    mesh = bpy.data.objects.new(f"{name} mesh", _mesh(name, shape))
+    armature = None
+    try:
+        for zone in ZONES:
+            yield
+            mesh.data.materials.append(_material(zone))
+        yield from add_groups(mesh, shape.groups)
+        yield
+        leave_mode(context)
+        armature = _armature(context, name)
+        armature.hide_set(True)  # until it has its skin
+        yield
+        wear(context, armature, mesh)
+        add_shapes(mesh, armature, shape.shapes)
+        armature.hide_set(False)
+        select(context, armature)
+    except BaseException:
+        for thing in (mesh, armature):
+            with suppress(ReferenceError):
+                remove(thing)
+        raise
     return armature
+
+
+def remove(thing: bpy.types.Object | None) -> None:
+    """Remove an object with its data."""
+    if thing is not None:
+        data = thing.data
+        bpy.data.objects.remove(thing)
+        bpy.data.batch_remove([data])
 
 
 def leave_mode(context: bpy.types.Context) -> None:
@@ -243,7 +273,7 @@ def prepared() -> Prepared:
     )
 
 
-def _skin(name: str, shape: Prepared) -> bpy.types.Object:
+def _mesh(name: str, shape: Prepared) -> bpy.types.Mesh:
     mesh = bpy.data.meshes.new(f"{name} mesh")
     mesh.vertices.add(len(shape.vertices))
     mesh.loops.add(len(shape.corners))
@@ -254,12 +284,7 @@ def _skin(name: str, shape: Prepared) -> bpy.types.Object:
     mesh.polygons.foreach_set("loop_start", shape.starts)
     mesh.attributes.new("material_index", "INT", "FACE").data.foreach_set("value", shape.zones)
     mesh.update(calc_edges=True)
-    for zone in ZONES:
-        mesh.materials.append(_material(zone))
-    skin = bpy.data.objects.new(f"{name} mesh", mesh)
-    for _ in add_groups(skin, shape.groups):
-        pass
-    return skin
+    return mesh
 
 
 def weight_groups(weights: np.ndarray) -> list[list[tuple[float, list[int]]]]:

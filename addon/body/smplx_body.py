@@ -22,6 +22,7 @@ from .builtin import (
     add_groups,
     leave_mode,
     place_bones,
+    remove,
     select,
     to_blender,
     wear,
@@ -110,16 +111,9 @@ def adding_smplx_body(
     except BaseException:
         for thing in (skin, armature):
             with suppress(ReferenceError):
-                _remove(thing)
+                remove(thing)
         raise
     return armature
-
-
-def _remove(thing: bpy.types.Object | None) -> None:
-    if thing is not None:
-        data = thing.data
-        bpy.data.objects.remove(thing)
-        bpy.data.batch_remove([data])
 
 
 def reshape(

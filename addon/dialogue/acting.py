@@ -18,7 +18,7 @@ from ...backend.motion.clip import Clip, resample, rotate_world
 from ...backend.motion.skeleton import J0
 from ...backend.protocol.wire import Dialogue, dialogue_of
 from ..body.bodymap import SMPL_TO_BLENDER, BodyMap, why_not_editable
-from ..body.builtin import add_body, prepared
+from ..body.builtin import adding_body
 from ..keying.keying import extend_scene, keyed, scene_rate, wear
 from ..process.slices import Steps, aside
 from ..takes.preview import KEYS_KEY, digesting
@@ -63,8 +63,6 @@ def acting(order: Order, result: Any) -> Steps[tuple[list[bpy.types.Object], lis
         UnderstudyError: the answer is no dialogue, or a body is gone; the scene is as it was.
     """
     told, clips = yield from aside(_read, result)
-    if not all(order.bodies):
-        yield from aside(prepared)  # what a new body is made of takes a second the first time
     scene = _scene(order)
     before = selection()
     cast = Cast([])
@@ -75,7 +73,8 @@ def acting(order: Order, result: Any) -> Steps[tuple[list[bpy.types.Object], lis
             if name not in order.speakers:
                 raise BadInput(f"The backend's dialogue has another speaker: {name}.", field="script")
             number = order.bodies[order.speakers.index(name)]
-            cast.bodies.append(body_for(scene, number, name.title(), index, cast))
+            body = yield from body_for(scene, number, name.title(), index, cast)
+            cast.bodies.append(body)
             yield
         bpy.context.view_layer.update()  # where a body stands that has just been added
         maps = [BodyMap.of(body) for body in cast.bodies]
@@ -167,8 +166,10 @@ def _scene(order: Order) -> bpy.types.Scene:
     return scene
 
 
-def body_for(scene: bpy.types.Scene, number: int, name: str, index: int, cast: Cast) -> bpy.types.Object:
-    """The chosen body, or a new one.
+def body_for(
+    scene: bpy.types.Scene, number: int, name: str, index: int, cast: Cast
+) -> Steps[bpy.types.Object]:
+    """The chosen body, or a new one, in slices.
 
     Raises:
         BadInput: it was deleted meanwhile, or cannot be keyed.
@@ -176,7 +177,7 @@ def body_for(scene: bpy.types.Scene, number: int, name: str, index: int, cast: C
     if not number:
         if bpy.context.scene != scene:
             raise BadInput("Another scene is shown than the one that the dialogue is for.", field="body")
-        return _added(name, index, cast)
+        return (yield from _noting(_adding(name, index, cast), cast))
     body = next((o for o in scene.objects if o.session_uid == number), None)
     if body is None:
         raise BadInput("The body was deleted while its motion was generated.", field="body")
@@ -185,15 +186,27 @@ def body_for(scene: bpy.types.Scene, number: int, name: str, index: int, cast: C
     return body
 
 
-def _added(name: str, index: int, cast: Cast) -> bpy.types.Object:
-    before = set(_things())
-    try:
-        body = add_body(bpy.context, name)
-        body.location = cast.bodies[0].location if cast.bodies else bpy.context.scene.cursor.location
-        dress(body, SHIRTS[index])
-    finally:
-        cast.added |= set(_things()) - before
+def _adding(name: str, index: int, cast: Cast) -> Steps[bpy.types.Object]:
+    body = yield from adding_body(bpy.context, name)
+    body.location = cast.bodies[0].location if cast.bodies else bpy.context.scene.cursor.location
+    dress(body, SHIRTS[index])
     return body
+
+
+def _noting(steps: Steps[bpy.types.Object], cast: Cast) -> Steps[bpy.types.Object]:
+    """Note what each step adds, and not what the animator adds between them."""
+    try:
+        while True:
+            before = set(_things())
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                cast.added |= set(_things()) - before
+            yield step
+    finally:
+        steps.close()
 
 
 def world_of(body: bpy.types.Object, body_map: BodyMap) -> np.ndarray:

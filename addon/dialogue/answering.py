@@ -13,7 +13,6 @@ from ...backend.errors import BadInput
 from ...backend.motion import npz
 from ...backend.motion.clip import Clip, resample
 from ...backend.protocol.replies import Answer, answer_of
-from ..body.builtin import prepared
 from ..body.face import key_face
 from ..keying.actions import Channels, assign, channels_of_slot, new_action
 from ..keying.curve_keys import Keys
@@ -37,8 +36,6 @@ def answering(order: Order, result: Any) -> Steps[tuple[Answer, list[str]]]:
     """
     rate = scene_rate(_scene(order))
     told, clip = yield from aside(_read, result, rate)
-    if not order.body:
-        yield from aside(prepared)
     scene = _scene(order)
     before = selection()
     cast = Cast([])
@@ -46,7 +43,7 @@ def answering(order: Order, result: Any) -> Steps[tuple[Answer, list[str]]]:
     sound: Path | None = None
     try:
         name = order.name or "Understudy"
-        body = body_for(scene, order.body, name, 0, cast)
+        body = yield from body_for(scene, order.body, name, 0, cast)
         yield
         reason = "" if order.after else "-"
         if order.after:

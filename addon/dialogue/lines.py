@@ -16,6 +16,7 @@ from bpy.props import (
 from ...backend.protocol.replies import EMOTIONS
 from ..body.bodymap import is_smplx, performer
 from ..perform.properties import MAX_PROMPT, MAX_SEED
+from ..translations import CONTEXT
 
 MAX_LINES = 500
 LONGEST_LINE = 5000
@@ -66,8 +67,16 @@ class UNDERSTUDY_PG_speaker(bpy.types.PropertyGroup):
 
 
 class UNDERSTUDY_PG_dialogue_line(bpy.types.PropertyGroup):
-    speaker: EnumProperty(name="Speaker", description="Who says it", items=_speaker_items, options=set())
-    text: StringProperty(name="Line", description="What is said", maxlen=LONGEST_LINE)
+    speaker: EnumProperty(
+        name="Speaker",
+        description="Who says it",
+        items=_speaker_items,
+        options=set(),
+        translation_context=CONTEXT,
+    )
+    text: StringProperty(
+        name="Line", description="What is said", maxlen=LONGEST_LINE, translation_context=CONTEXT
+    )
     emotion: EnumProperty(
         name="Emotion",
         description="How it is said",
@@ -75,7 +84,7 @@ class UNDERSTUDY_PG_dialogue_line(bpy.types.PropertyGroup):
         options=set(),
     )
     direction: StringProperty(
-        name="Direction",
+        name="Stage Direction",
         description="As between the parentheses of a screenplay: nods, whispering, beat",
         maxlen=MAX_PROMPT,
     )
@@ -97,7 +106,9 @@ class UNDERSTUDY_PG_dialogue(bpy.types.PropertyGroup):
     first: PointerProperty(type=UNDERSTUDY_PG_speaker)
     second: PointerProperty(type=UNDERSTUDY_PG_speaker)
     lines: CollectionProperty(type=UNDERSTUDY_PG_dialogue_line)
-    active: IntProperty(name="Line", description="Click a line to change it", options=set())
+    active: IntProperty(
+        name="Line", description="Click a line to change it", options=set(), translation_context=CONTEXT
+    )
     title: StringProperty(name="Title", description="Of the screenplay", maxlen=200)
     source: StringProperty()  # the screenplay that the lines were read from
     source_lines: StringProperty()  # the lines as they were then, to notice changes

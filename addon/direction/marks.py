@@ -10,6 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
 
 from ..process.client import redraw
+from ..translations import CONTEXT
 
 COLLECTION = "Direction"
 
@@ -51,6 +52,7 @@ class UNDERSTUDY_PG_mark(bpy.types.PropertyGroup):
     frame_end: IntProperty(name="End", description="The last frame of the pin", default=1, options=set())
     turn: BoolProperty(
         name="Facing",
+        translation_context=CONTEXT,
         description="Face where the arrow points (a Single Arrow), or along -Y of any other empty. "
         "Off: face as the motion wants",
         default=True,
@@ -75,6 +77,7 @@ class UNDERSTUDY_PG_mark(bpy.types.PropertyGroup):
     )
     facing: EnumProperty(
         name="Facing",
+        translation_context=CONTEXT,
         items=[
             ("along", "Along the Path", "Look where the path goes"),
             ("keep", "As the Motion", "Keep the motion's own direction: for steps sideways or backwards"),
@@ -109,6 +112,7 @@ def _picked(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
 class UNDERSTUDY_PG_direction(bpy.types.PropertyGroup):
     use: BoolProperty(
         name="Direction",
+        translation_context=CONTEXT,
         description="Let the marks below direct the next motion",
         default=True,
         options=set(),
@@ -134,10 +138,18 @@ class UNDERSTUDY_PG_direction(bpy.types.PropertyGroup):
         options=set(),
     )
     first: IntProperty(
-        name="From", description="The frame after which the motion is new", default=1, options=set()
+        name="From",
+        description="The frame after which the motion is new",
+        default=1,
+        options=set(),
+        translation_context=CONTEXT,
     )
     last: IntProperty(
-        name="To", description="The frame at which the old motion goes on", default=30, options=set()
+        name="To",
+        description="The frame at which the old motion goes on",
+        default=30,
+        options=set(),
+        translation_context=CONTEXT,
     )
     use_start: BoolProperty(
         name="Start",

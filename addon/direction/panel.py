@@ -13,7 +13,7 @@ from ..process.client import backend
 from ..script import lines as script
 from ..takes.preview import current
 from ..takes.records import find
-from ..translations import t
+from ..translations import CONTEXT, t
 from . import curves, editing
 from .gather import words
 from .marks import JOINTS, KINDS, is_mark
@@ -95,7 +95,7 @@ def _when(thing: bpy.types.Object) -> str:
 class UNDERSTUDY_PT_direction(_Section, bpy.types.Panel):
     bl_idname = "UNDERSTUDY_PT_direction"
     bl_label = "Direction"
-    bl_translation_context = "Understudy"  # of a play, not of a vector
+    bl_translation_context = CONTEXT  # of a play, not of a vector
     bl_order = 2
 
     def draw_header(self, context: bpy.types.Context) -> None:

@@ -138,7 +138,7 @@ class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
         done: list[tuple[bpy.types.Object, bpy.types.Action]] = []
         for i, (path, clip) in enumerate(clips):
             if body is None or self.target == "NEW":
-                body = new_body(context, i * SPACING)
+                body = yield from new_body(context, i * SPACING)
             if self.place != "FILE":
                 target = (0.0, 0.0, 0.0) if self.place == "ORIGIN" else tuple(scene.cursor.location)
                 aside = i * SPACING if self.target == "NEW" else 0.0
@@ -190,11 +190,11 @@ class UNDERSTUDY_OT_import_npz(Sliced, bpy.types.Operator, ImportHelper):
             layout.label(text=t("and {count} more", count=len(paths) - 8))
 
 
-def new_body(context: bpy.types.Context, offset: float) -> bpy.types.Object:
-    """A new body beside the 3D cursor, chosen in the panel."""
-    from ..body.builtin import add_body
+def new_body(context: bpy.types.Context, offset: float) -> Steps[bpy.types.Object]:
+    """A new body beside the 3D cursor, chosen in the panel; in slices."""
+    from ..body.builtin import adding_body
 
-    body = add_body(context)
+    body = yield from adding_body(context)
     body.location = context.scene.cursor.location
     body.location.x += offset
     context.scene.understudy.body = body

@@ -20,7 +20,7 @@ from ..takes import files as take_files
 from ..takes import preview
 from ..takes import records as takes
 from ..takes.preview import current
-from ..translations import t
+from ..translations import CONTEXT, t
 from .asking import Asking
 from .state import LIMIT, UNDERSTUDY_PG_library, folders, library, select
 
@@ -125,7 +125,13 @@ def _body(context: bpy.types.Context) -> bpy.types.Object:
 class _RowOperator:
     """What operators on a row have in common."""
 
-    index: IntProperty(name="Clip", description="-1: the active one", default=-1, options={"SKIP_SAVE"})
+    index: IntProperty(
+        name="Clip",
+        description="-1: the active one",
+        default=-1,
+        options={"SKIP_SAVE"},
+        translation_context=CONTEXT,
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -13,6 +13,7 @@ from bpy.props import (
 )
 
 from ..preferences import settings as preferences
+from ..translations import CONTEXT
 from .folders import UNDERSTUDY_PG_folder, UNDERSTUDY_PG_folders
 
 LIMIT = 50
@@ -47,7 +48,12 @@ class UNDERSTUDY_PG_library(bpy.types.PropertyGroup):
         name="Search", description="What the clips show, in plain English", maxlen=500, update=_asked
     )
     found: CollectionProperty(type=UNDERSTUDY_PG_found)
-    active: IntProperty(name="Clip", description="Click a clip to see it on the body", update=_clicked)
+    active: IntProperty(
+        name="Clip",
+        description="Click a clip to see it on the body",
+        update=_clicked,
+        translation_context=CONTEXT,
+    )
     quiet: BoolProperty(options={"SKIP_SAVE"})
     searched: StringProperty(description="The query that the list answers")
     read: IntProperty(description="How many clips there are")

@@ -17,7 +17,7 @@ from ..process.refusing import refuse
 from ..process.slices import FIRST, PAUSE, Steps, Timer, Work
 from ..takes import preview
 from ..takes import records as takes
-from ..translations import t
+from ..translations import CONTEXT, t
 from .orders import Order, line_order, take_order, why_not
 from .properties import MAX_PROMPT, MAX_SEED, SAMPLES
 
@@ -194,7 +194,7 @@ class UNDERSTUDY_OT_generate_line(_Generation, bpy.types.Operator):
     bl_label = "Generate Line Anew"
     bl_description = "Perform this line again with its seed, in the motion on the body. Its neighbours stay"
 
-    index: IntProperty(name="Line", default=-1, options={"HIDDEN", "SKIP_SAVE"})
+    index: IntProperty(name="Line", default=-1, options={"HIDDEN", "SKIP_SAVE"}, translation_context=CONTEXT)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

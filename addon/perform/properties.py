@@ -7,6 +7,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from ..body.bodymap import is_smplx, performer
 from ..process.client import packs
+from ..translations import CONTEXT
 from . import sound
 from .style import FIELDS
 
@@ -129,7 +130,7 @@ class UNDERSTUDY_PG_settings(bpy.types.PropertyGroup):
         name="Pack",
         description="The trained weights that perform",
         items=_pack_items,
-        translation_context="Understudy",  # Blender's own word for it means packing files
+        translation_context=CONTEXT,  # Blender's own word for it means packing files
     )
 
     voice: EnumProperty(

@@ -14,7 +14,7 @@ from ..process.client import backend, packs
 from ..process.refusing import refuse
 from ..process.tasks import Errand
 from ..takes import files as take_files
-from ..translations import t
+from ..translations import CONTEXT, t
 from . import settings as preferences
 from .report import compose, folder_size
 
@@ -127,7 +127,7 @@ class UNDERSTUDY_OT_remove_pack(_Errand, bpy.types.Operator):
     bl_description = "Delete this pack from your computer"
     bl_options = {"INTERNAL"}
 
-    name: StringProperty(name="Pack", options={"SKIP_SAVE"})
+    name: StringProperty(name="Pack", options={"SKIP_SAVE"}, translation_context=CONTEXT)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)

@@ -1,5 +1,7 @@
 """The add-on's entry in Edit > Preferences. Nothing in here reads a file or asks a process."""
 
+import os
+
 import bpy
 
 from ..body.models import Models
@@ -58,9 +60,9 @@ def _draw_backend(box: bpy.types.UILayout, settings: bpy.types.AddonPreferences)
     if backend.python:
         paragraph(box, t("In use: {path}", path=backend.python), _width(), icon="BLANK1")
     variable = preferences.PYTHON_VARIABLE
-    paragraph(
-        box, t("The environment variable {name} overrides Python.", name=variable), _width(), icon="BLANK1"
-    )
+    if os.environ.get(variable, "").strip():
+        said = t("The environment variable {name} overrides Python.", name=variable)
+        paragraph(box, said, _width(), icon="BLANK1")
     box.prop(settings, "engine")
     box.prop(settings, "device")
     engines = ", ".join(f"{e.get('name')} {e.get('version')}" for e in backend.info.get("engines", []))

@@ -16,6 +16,7 @@ from bpy.props import EnumProperty, PointerProperty, StringProperty
 from ...backend.errors import BadInput
 from ...backend.protocol.child import own_libraries
 from ..library.folders import UNDERSTUDY_PG_folders
+from ..translations import CONTEXT
 
 PACKAGE = __package__.removesuffix(".addon.preferences")
 """How Blender calls the extension: ``bl_ext.<repository>.understudy``."""
@@ -75,6 +76,7 @@ class UNDERSTUDY_AP_preferences(bpy.types.AddonPreferences):
 
     chat_url: StringProperty(
         name="Endpoint",
+        translation_context=CONTEXT,
         description="Who writes the answers in role-play: a server with OpenAI's chat completions, such as "
         "http://localhost:11434/v1. Empty: the author that comes with Understudy, offline",
     )

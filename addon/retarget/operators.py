@@ -17,7 +17,7 @@ from ..body.bodymap import find_body
 from ..keying.keying import clip_from_action, extend_scene, key_clip, scene_rate
 from ..process.client import redraw
 from ..process.refusing import refuse
-from ..translations import t
+from ..translations import CONTEXT, t
 from .armature import clip_from_rig, read_rig, why_not_a_rig
 from .key import key_on_rig
 from .stored import can_store, mapping_of, recognised, store, stored
@@ -147,7 +147,10 @@ class UNDERSTUDY_OT_retarget(bpy.types.Operator):
 
     # For scripts: what is left out comes from the panel.
     filepath: StringProperty(
-        name="Clip", description="An .npz clip instead of the body's", options={"SKIP_SAVE"}
+        name="Clip",
+        description="An .npz clip instead of the body's",
+        options={"SKIP_SAVE"},
+        translation_context=CONTEXT,
     )
     root: EnumProperty(name="Path", items=ROOTS, options={"SKIP_SAVE"})
 

@@ -13,6 +13,7 @@ from ...backend.errors import BadInput
 from ..keying.keying import scene_rate
 from ..perform.properties import MAX_PROMPT, MAX_SEED, SECONDS, _slider, _switch
 from ..perform.style import FIELDS, choose, chosen
+from ..translations import CONTEXT
 
 MAX_LINES = 64
 MAX_SECONDS = 600.0
@@ -115,7 +116,9 @@ class UNDERSTUDY_PG_script(bpy.types.PropertyGroup):
         options=set(),
     )
     lines: CollectionProperty(type=UNDERSTUDY_PG_line)
-    active: IntProperty(name="Line", description="Click a line to change it", options=set())
+    active: IntProperty(
+        name="Line", description="Click a line to change it", options=set(), translation_context=CONTEXT
+    )
     start: IntProperty(name="Start", description="The first frame of the script", default=1, options=set())
 
 

@@ -131,7 +131,7 @@ def _draw_compare(layout: bpy.types.UILayout, takes: bpy.types.PropertyGroup, sh
             button.slot = slot
         pin = part.operator(
             "understudy.set_compared",
-            text="" if index >= 0 else f"Compare as {slot.upper()}",
+            text="" if index >= 0 else t("Compare as {slot}", slot=slot.upper()),
             icon="PINNED" if index >= 0 else "UNPINNED",
         )
         pin.slot = slot

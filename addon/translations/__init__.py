@@ -16,7 +16,9 @@ from typing import Any
 import bpy
 
 LANGUAGES = ("de_DE", "ja_JP", "zh_HANS")
-_CONTEXTS = ("*", "Operator", "Understudy")
+CONTEXT = "Understudy"
+"""Of words that Blender itself translates otherwise: its own words go before ours in every other context."""
+_CONTEXTS = ("*", "Operator", CONTEXT)
 _NUMBER = re.compile(r"{(\d)}")
 
 _words: dict[str, dict[str, str]] = {}
@@ -36,7 +38,7 @@ def t(message: str, **values: Any) -> str:
 
     A finished sentence that was put together elsewhere, such as an error's, is known by its pattern.
     """
-    translated = bpy.app.translations.pgettext_iface(message)
+    translated = bpy.app.translations.pgettext_iface(message, CONTEXT)
     if values:
         return translated.format(**values)
     if translated == message and bpy.app.translations.locale[:2] not in ("", "en"):

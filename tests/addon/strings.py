@@ -9,7 +9,7 @@ from pathlib import Path
 
 ADDON = Path(__file__).resolve().parents[2] / "addon"
 
-_KEYWORDS = {"text", "name", "description", "heading", "placeholder", "hint"}
+_KEYWORDS = {"text", "name", "description", "heading", "placeholder", "hint", "off"}
 _ATTRIBUTES = {"bl_label", "bl_description", "bl_category"}
 # Calls, and which of their positional arguments are shown.
 _CALLS = {
@@ -34,7 +34,9 @@ _TABLES = {
     "_WORDS",
     "WORDS",
     "RESTART",
+    "_REDUCE",
 }
+_DRAWN = {"label", "operator", "prop", "menu", "row", "column", "popover", "template_list", "switched"}
 # Not for the interface: names of threads, Actions, bones; the command line speaks English.
 _SKIPPED_FILES = {
     "builtin.py",
@@ -106,6 +108,21 @@ def notes() -> dict[str, str]:
                     found.setdefault(str(part.value), f"{path.name}:{part.lineno}")
     inside = {piece for sentence in found if "{0}" in sentence for piece in re.split(r"{\d}", sentence)}
     return {sentence: where for sentence, where in found.items() if sentence not in inside}
+
+
+def put_together() -> list[str]:
+    """Where a sentence with words in it is put together with f"" and drawn without going through ``t``."""
+    return [
+        f"{path.relative_to(ADDON.parent)}:{part.lineno}"
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+        if (node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id) in _DRAWN
+        for keyword in node.keywords
+        if keyword.arg in _KEYWORDS
+        for part in _joined(keyword.value)
+        if _has_words(part)
+    ]
 
 
 def _joined(value: ast.expr) -> Iterator[ast.JoinedStr]:

@@ -204,3 +204,13 @@ def test_the_body_panel_asks_for_the_models(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(RuntimeError, match="has no body of 2"):
         bpy.ops.understudy.shape_body()
     assert "<understudy.shape_body>" in draw(bpy.types.UNDERSTUDY_PT_body)
+
+
+@pytest.mark.parametrize(("value", "said"), [("/opt/python", True), (" ", False), (None, False)])
+def test_the_environment_variable_is_named_where_it_is_set(
+    value: str | None, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNDERSTUDY_PYTHON", raising=False)
+    if value is not None:
+        monkeypatch.setenv("UNDERSTUDY_PYTHON", value)
+    assert any("UNDERSTUDY_PYTHON" in text for text in draw_all()) == said

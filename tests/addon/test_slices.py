@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
+from understudy.addon.body.builtin import adding_body
 from understudy.addon.keying import keying
 from understudy.addon.process import slices
 from understudy.addon.process.slices import Steps, Work, aside
@@ -52,6 +53,24 @@ def test_slices_give_the_same_keys_as_doing_it_at_once(body: bpy.types.Object) -
     count, made = in_slices(keying.keyed(body, clip, name="slices", start_frame=1, scene_fps=30.0))
     assert count > 50
     assert preview.digest(made[0]) == preview.digest(whole)  # type: ignore[index]
+
+
+def test_a_body_comes_in_its_last_slice_or_leaves_nothing() -> None:
+    def things() -> set[str]:
+        return {
+            repr(thing) for kind in ("objects", "meshes", "armatures") for thing in getattr(bpy.data, kind)
+        }
+
+    count, made = in_slices(adding_body(bpy.context, "first"))
+    assert count > 50 and made.visible_get()  # type: ignore[attr-defined]
+    before = things()
+    for stop in (1, 5, count // 2, count - 2, count - 1):
+        steps = adding_body(bpy.context)
+        for _ in range(stop):
+            next(steps)
+        assert not any(o.visible_get() for o in bpy.context.scene.objects if repr(o) not in before)
+        steps.close()
+        assert things() == before, stop
 
 
 def test_until_the_last_slice_the_body_plays_what_it_did(body: bpy.types.Object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any
 
 import bpy
 import pytest
@@ -55,22 +56,28 @@ def test_sentences_are_in_the_language(language: str, letters: str) -> None:
 def test_every_class_and_property_is_translated() -> None:
     """What the source does not show at a glance: names and descriptions as Blender holds them."""
     words, missing = read("de_DE"), []
-    for name in dir(bpy.types):
-        if not name.startswith("UNDERSTUDY_"):
-            continue
-        cls = getattr(bpy.types, name)
+    for cls in _classes():
         texts = [getattr(cls, "bl_label", ""), getattr(cls, "bl_description", "")]
-        declared = {key for base in cls.__mro__ for key in vars(base).get("__annotations__", ())}
-        for entry in cls.bl_rna.properties:
-            if entry.identifier not in declared or entry.is_hidden:
-                continue
-            texts += [entry.name, entry.description]
-        missing += [(name, t) for t in texts if t and len(t) > 2 and _spelled(t) and t not in words]
+        for asked in _declared(cls).values():
+            if "HIDDEN" not in asked.get("options", ()):
+                texts += [asked.get("name", ""), asked.get("description", "")]
+        missing += [(cls.__name__, t) for t in texts if t and len(t) > 2 and _spelled(t) and t not in words]
     patterned = [entry for entry in missing if by_pattern(entry[1], "de_DE") == entry[1]]
-    assert not [m for m in patterned if m[1] not in _BLENDERS], patterned
+    assert not {m for m in patterned if m[1] not in _BLENDERS}
 
 
-_BLENDERS = {"Name", "Filter", "Filepath", "Directory", "File Path", "Operator File List Element"}
+_BLENDERS = {
+    "Name",
+    "Filter",
+    "Filepath",
+    "Directory",
+    "File Path",
+    "Operator File List Element",
+    "Filepath used for exporting the file",
+    "Filepath used for importing the file",
+    "Check and warn on overwriting existing files",
+    "Check Existing",
+}
 
 
 def _spelled(text: str) -> bool:
@@ -111,6 +118,60 @@ def test_wide_letters_count_twice(language: str) -> None:
     widest = 15 if language != "de_DE" else 30
     wide = [sum(ord(letter) > 0x2FFF for letter in line) for line in lines]
     assert max(wide) <= widest + 1
+
+
+def test_what_is_drawn_is_known_as_it_is_drawn() -> None:
+    """“Compare as A” is in no dictionary where only “Compare as {0}” is: Blender looks labels up as they stand."""
+    assert strings.put_together() == []
+
+
+def test_words_that_blender_translates_otherwise_are_marked_as_ours() -> None:
+    """Blender's own words go before ours: its “Speaker” is a loudspeaker, its “Direction” that of a vector."""
+    unmarked, ours = [], set()
+    for cls in _classes():
+        marks = {"": (getattr(cls, "bl_label", ""), getattr(cls, "bl_translation_context", ""))}
+        for key, asked in _declared(cls).items():
+            marks[key] = (asked.get("name", ""), asked.get("translation_context", ""))
+        for key, (name, context) in marks.items():
+            if name in _OTHERWISE:
+                ours.add(name)
+                unmarked += [f"{cls.__name__}.{key}"] if context != translations.CONTEXT else []
+    assert unmarked == []
+    assert ours == _OTHERWISE
+
+
+def _classes() -> list[type]:
+    """All of ours; Blender does not list property groups, and the preferences are registered where there are some."""
+    listed = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith("UNDERSTUDY_")]
+    groups = [*bpy.types.PropertyGroup.__subclasses__(), *bpy.types.AddonPreferences.__subclasses__()]
+    return listed + [cls for cls in groups if cls.__name__.startswith("UNDERSTUDY_")]
+
+
+def _declared(cls: type) -> dict[str, dict[str, Any]]:
+    """What each property of a class was declared with."""
+    return {
+        key: declared.keywords
+        for base in cls.__mro__
+        for key, declared in vars(base).get("__annotations__", {}).items()
+        if hasattr(declared, "keywords")
+    }
+
+
+_OTHERWISE = {
+    "Clip",
+    "Direction",
+    "Endpoint",
+    "Facing",
+    "Feet",
+    "From",
+    "Height",
+    "Line",
+    "Pack",
+    "Speaker",
+    "To",
+    "Weight",
+}
+"""Names of ours that mean something else in Blender's German, Japanese or Chinese."""
 
 
 def test_what_operators_report_goes_through_translation() -> None:
