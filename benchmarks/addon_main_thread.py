@@ -110,6 +110,7 @@ def measure(
 def measure_slices(folder: Path) -> Iterator[tuple[str, list[float]]]:
     """Milliseconds that the main thread computed in each slice, by work."""
     from understudy.addon.body import smplx_body, smplx_model
+    from understudy.addon.body.builtin import adding_body
     from understudy.addon.keying.keying import key_clip, keyed
     from understudy.addon.keying.splice import spliced
     from understudy.addon.library.thumbnails import thumbnail
@@ -133,6 +134,7 @@ def measure_slices(folder: Path) -> Iterator[tuple[str, list[float]]]:
     bpy.ops.understudy.add_body()
     body, clip = scene.understudy.body, _swaying(60.0)
     as_keys = {"name": "x", "start_frame": 1, "scene_fps": 30.0}
+    yield "built-in body", spent(adding_body(bpy.context))
     yield "key 60 s", spent(keyed(body, clip, **as_keys))  # type: ignore[arg-type]
     yield "preview 60 s", spent(preview.showing(scene, body, clip, take="x.npz", name="x", start=1))
     for seconds in (10.0, 20.0, 60.0):
