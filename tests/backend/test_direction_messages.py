@@ -18,7 +18,7 @@ EDIT = {"npz": "AAAA", "start": 1.0}
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"script": [LINE], "prompt": "a"}, "prompt", "A script has its own prompts and lengths: leave prompt out."),
     ({"script": [LINE], "seconds": 3.0}, "seconds", "A script has its own prompts and lengths: leave seconds out."),
-    ({"script": [{"prompt": "a", "seconds": 60}] * 6}, "script", "A script may last 300 seconds, this one lasts 360."),
+    ({"script": [{"prompt": "a", "seconds": 60}] * 11}, "script", "A script may last 600 seconds, this one lasts 660."),
     ({"script": [{"prompt": " ", "seconds": 1}]}, "script.0.prompt", "Script 1 prompt is empty."),
     ({"prompt": "a", "edit": EDIT, "speech": "a.wav"}, "edit", "A part of a clip is made anew without a voice: leave speech out."),
     ({"script": [LINE], "edit": {**EDIT, "end": 2.0}}, "script", "A part of a clip is made anew from one prompt: leave the script out."),

@@ -386,7 +386,7 @@ def test_a_configuration(tmp_path: Path) -> None:
 
 
 def test_the_example_is_a_configuration() -> None:
-    path = Path(llm.__file__).parent / "configs/annotate.yaml"
+    path = Path(llm.__file__).parents[1] / "configs/annotate.yaml"
     settings = read_config(AnnotationSettings, path)
     assert (settings.attempts, settings.repeat) == (5, 5)
     assert set(yaml.safe_load(path.read_text("utf-8"))["llm"]) <= set(Endpoint.model_fields)

@@ -141,7 +141,7 @@ def test_the_pick_is_the_caption_s_own_on_every_machine() -> None:
     assert len(set(picked)) == 3 and set(picked) <= set(paraphrases(caption))
     assert some_paraphrases(caption, 2) == picked[:2]
     code = (
-        "from understudy.training.paraphrase import evaluation_caption, some_paraphrases as s\n"
+        "from understudy.training.words.paraphrase import evaluation_caption, some_paraphrases as s\n"
         f"print(s({caption!r}, 3), evaluation_caption({caption!r}))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import numpy as np
 from ...backend.engines.base import Engine
 from ...backend.motion.clip import Clip
 from ...backend.motion.features import FPS, clip_from_features
+from ...backend.performance.memo import Memo
 from ...backend.pipeline import Pipeline
 from ...backend.protocol.messages import GenerateParams
 from ...backend.text import normalize_prompt
@@ -195,7 +196,8 @@ class _Ablated:
 def ablated(pipeline: Pipeline, without: Without) -> Iterator[Pipeline]:
     """The pipeline without something: no ``language``: the diffusion refines without a plan; no ``diffusion``:
     the plan is decoded as it is; no ``best_of_n``: one plan is written, and kept."""
-    engine, config = pipeline.engine, pipeline.config
+    engine, config, memo = pipeline.engine, pipeline.config, pipeline.memo
+    pipeline.memo = Memo()  # it would remember what the whole models made
     if without == "best_of_n":
         sampling = config.sampling.model_copy(update={"candidates": 1})
         pipeline.config = config.model_copy(update={"sampling": sampling})
@@ -204,4 +206,4 @@ def ablated(pipeline: Pipeline, without: Without) -> Iterator[Pipeline]:
     try:
         yield pipeline
     finally:
-        pipeline.engine, pipeline.config = engine, config
+        pipeline.engine, pipeline.config, pipeline.memo = engine, config, memo
