@@ -61,7 +61,7 @@ class _Encoder:
 @pytest.fixture(autouse=True)
 def _no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("stages.latents", "stages.language"):
-        monkeypatch.setattr(f"understudy.training.evaluation.{module}.TextEncoder", _Encoder)
+        monkeypatch.setattr(f"understudy.training.{module}.TextEncoder", _Encoder)
     for module in ("evaluation.library", "evaluation.chat_metrics"):
         monkeypatch.setattr(f"understudy.training.{module}.sentence_encoder", _Encoder)
     torch.set_num_threads(1)
@@ -352,7 +352,7 @@ def before(store: Path, tokenizers: dict[str, Path], tmp_path_factory: pytest.Te
     )
     with pytest.MonkeyPatch.context() as patch:
         for module in ("stages.latents", "stages.language"):
-            patch.setattr(f"understudy.training.evaluation.{module}.TextEncoder", _Encoder)
+            patch.setattr(f"understudy.training.{module}.TextEncoder", _Encoder)
         assert main(["stage", "language", "--config", str(path)]) == 0
     return folder / "language"
 
