@@ -123,8 +123,9 @@ def test_fifty_scripts_killed_in_the_middle_and_resumed_pay_nothing_twice(
     report = make(config, tmp_path / "out", store, count=50)
     assert report["complete"] and report["scripts"] == 50
     # One question to write and one to choose a turn; what was under way at the kill was never answered.
-    assert report["run"]["known"] == 90 and report["run"]["asked"] == 110 and report["total"]["asked"] == 200
-    assert len(server.requests) - before == 110
+    known, asked = report["run"]["known"], report["run"]["asked"]
+    assert 90 - config.llm.concurrency <= known <= 90 and known + asked == report["total"]["asked"] == 200
+    assert len(server.requests) - before == asked
     twice = [n for n in Counter(json.dumps(request) for request in server.requests).values() if n > 1]
     assert twice == [2] * len(twice) and len(twice) <= config.llm.concurrency
     assert report["total"]["cost"] == pytest.approx(200 * (100 * 10 + 10 * 100) / 1e6)
