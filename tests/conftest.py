@@ -29,7 +29,7 @@ settings.register_profile(
 )
 # The same examples in every checking run: what a change did is told apart from luck. A wide search by hand:
 # HYPOTHESIS_PROFILE=wide.
-settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, max_examples=25)
 settings.register_profile("wide", parent=settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
